@@ -1,0 +1,36 @@
+import canonicalize from 'canonicalize'
+import type { Json, JsonObject, ModelConfig, Template } from './prompt.ts'
+
+/** What a digest covers. Absent keys are left out, `{}` is not absent. */
+export interface PromptContent {
+  readonly template: Template
+  readonly modelConfig?: ModelConfig | undefined
+  readonly responseFormat?: JsonObject | undefined
+}
+
+/**
+ * The digest of a version: lower-case hex SHA-256 over the RFC 8785 JSON of
+ * `{ template, model_config, response_format }`. Test vectors: `docs/digest.md`.
+ */
+export function digestOf({ template, modelConfig, responseFormat }: PromptContent): Promise<string> {
+  return sha256({
+    template: template as Json,
+    ...(modelConfig === undefined ? {} : { model_config: modelConfig as Json }),
+    ...(responseFormat === undefined ? {} : { response_format: responseFormat as Json }),
+  })
+}
+
+/** The fingerprint of a set: SHA-256 over its `[name, version, digest]` triples, sorted by name. */
+export function fingerprintOf(
+  prompts: Iterable<{ readonly name: string; readonly version: number; readonly digest: string }>,
+): Promise<string> {
+  const triples = [...prompts].map(({ name, version, digest }): Json => [name, version, digest])
+  return sha256(triples.sort((a, b) => (String((a as Json[])[0]) < String((b as Json[])[0]) ? -1 : 1)))
+}
+
+/** Lower-case hex SHA-256 over the RFC 8785 form of a JSON value. */
+export async function sha256(value: Json): Promise<string> {
+  const bytes = new TextEncoder().encode(canonicalize(value))
+  const hash = await crypto.subtle.digest('SHA-256', bytes)
+  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

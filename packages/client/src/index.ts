@@ -1,0 +1,5 @@
+export * from './errors.ts'
+export type { Logger } from './log.ts'
+export type * from './prompt.ts'
+export type * from './registry.ts'
+export type * from './transport.ts'

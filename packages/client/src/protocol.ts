@@ -1,0 +1,9 @@
+/**
+ * What a server needs of the client package: errors, the wire, digests, template rules. No client behaviour.
+ * @module
+ */
+export * from './digest.ts'
+export * from './errors.ts'
+export type * from './prompt.ts'
+export type * from './transport.ts'
+export * from './wire.ts'

@@ -1,0 +1,280 @@
+import type { Change } from '@promptkeep/client/protocol'
+
+/**
+ * What the server needs from a database. Nothing outside `store/` knows which one it is. Every method that
+ * writes is one transaction, and its row of the change log commits with it. Errors are those of
+ * `@promptkeep/client/protocol`, with MLflow's texts.
+ */
+export interface Store {
+  readonly prompts: PromptStore
+  readonly versions: VersionStore
+  readonly aliases: AliasStore
+  readonly changes: ChangeStore
+  readonly experiments: ExperimentStore
+  readonly runs: RunStore
+  /** One cheap read, for readiness. @throws when the database does not answer. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export type Tags = Readonly<Record<string, string>>
+
+/** A prompt, or a plain MLflow model: they share one name space and these tables. */
+export interface RegisteredModel {
+  readonly name: string
+  readonly description: string
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly tags: Tags
+  readonly aliases: readonly { readonly alias: string; readonly version: number }[]
+  /** Newest live version of each stage; their `aliases` are left empty, as MLflow does. */
+  readonly latestVersions: readonly ModelVersion[]
+}
+
+export interface ModelVersion {
+  readonly name: string
+  readonly version: number
+  /** `undefined` after an update without one (MLflow then leaves the field out). */
+  readonly description: string | undefined
+  readonly source: string
+  readonly runId: string
+  readonly runLink: string
+  readonly stage: string
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly tags: Tags
+  readonly aliases: readonly string[]
+}
+
+/** Who did it and why, for the change log. */
+export interface Author {
+  readonly actor: string
+  readonly reason?: string | undefined
+}
+
+export type Comparator =
+  | '='
+  | '!='
+  | '<'
+  | '<='
+  | '>'
+  | '>='
+  | 'LIKE'
+  | 'ILIKE'
+  | 'IN'
+  | 'NOT IN'
+  | 'IS NULL'
+  | 'IS NOT NULL'
+
+/** One condition of an MLflow filter; a filter is the conjunction of its clauses. */
+export interface Clause {
+  readonly entity: 'attribute' | 'tag' | 'metric' | 'param' | 'dataset'
+  readonly key: string
+  readonly comparator: Comparator
+  /** A list for IN and NOT IN, absent for IS [NOT] NULL. */
+  readonly value?: string | number | readonly (string | number)[]
+}
+
+export interface Order {
+  readonly entity: Clause['entity']
+  readonly key: string
+  readonly ascending: boolean
+}
+
+export interface Search {
+  readonly clauses: readonly Clause[]
+  readonly orderBy: readonly Order[]
+  readonly limit: number
+  readonly offset: number
+}
+
+export interface Found<T> {
+  readonly items: readonly T[]
+  /** Whether a row lies behind the last one. */
+  readonly more: boolean
+}
+
+export interface PromptStore {
+  /** @throws {RegistryError} `CONFLICT` as RESOURCE_ALREADY_EXISTS (400) when the name is taken, by either kind. */
+  create(draft: { name: string; description: string; tags: Tags }): Promise<RegisteredModel>
+  /** @throws {PromptNotFound} */
+  get(name: string): Promise<RegisteredModel>
+  /** Without a description it is cleared. @throws {PromptNotFound} */
+  update(name: string, description: string | undefined): Promise<RegisteredModel>
+  /** Versions, tags and aliases follow; logged as `prompt.renamed`. @throws {PromptNotFound} @throws {RegistryError} `CONFLICT` */
+  rename(name: string, newName: string, author: Author): Promise<RegisteredModel>
+  /** With its versions; numbering starts again at 1 for the next prompt of this name. @throws {PromptNotFound} */
+  delete(name: string, author: Author): Promise<void>
+  /** MLflow's rule that plain searches leave prompts out is already a clause here. */
+  search(search: Search): Promise<Found<RegisteredModel>>
+  /** @throws {PromptNotFound} @throws {InvalidInput} when the tag says whether it is a prompt */
+  setTag(name: string, key: string, value: string): Promise<void>
+  /** Absent tag: nothing happens. @throws as `setTag` */
+  deleteTag(name: string, key: string): Promise<void>
+  /**
+   * Registers and points the alias if the prompt is absent, in one transaction. Heals a prompt only when it has
+   * no version, or exactly one that is tagged as seeded, has this digest and never had an alias.
+   */
+  seed(draft: SeedDraft, author: Author): Promise<SeedOutcome>
+}
+
+export interface SeedDraft {
+  readonly name: string
+  readonly alias: string
+  readonly description: string
+  /** All tags of the version as they go on the wire, content included. */
+  readonly versionTags: Tags
+  readonly promptTags: Tags
+  readonly digest: string
+}
+
+export interface SeedOutcome {
+  readonly outcome: 'seeded' | 'skipped' | 'healed'
+  /** What the alias says now, if anything. */
+  readonly current?: { readonly version: number; readonly digest: string }
+}
+
+export interface VersionDraft {
+  readonly name: string
+  readonly source: string
+  readonly runId: string
+  readonly runLink: string
+  readonly description: string
+  readonly tags: Tags
+  /** Digest of the content, absent for a plain model's version. */
+  readonly digest?: string | undefined
+}
+
+export interface VersionStore {
+  /**
+   * Appends a version. A request id (tag `promptkeep.request_id`) that this prompt has seen answers the version
+   * made then. @throws {PromptNotFound}
+   */
+  create(draft: VersionDraft, author: Author): Promise<ModelVersion>
+  /** With its aliases. @throws {VersionNotFound} also for a deleted one */
+  get(name: string, version: number): Promise<ModelVersion>
+  /** Newest live version per stage (`stages` empty: every stage), with aliases. @throws {PromptNotFound} */
+  latest(name: string, stages: readonly string[]): Promise<readonly ModelVersion[]>
+  /** Edits the commit message; a change. Without one the field is removed. @throws {VersionNotFound} */
+  update(
+    name: string,
+    version: number,
+    description: string | undefined,
+    author: Author,
+  ): Promise<ModelVersion>
+  /** Soft: the number is never used again; its aliases go with it. @throws {VersionNotFound} */
+  delete(name: string, version: number, author: Author): Promise<void>
+  /** Stage of a plain model's version. @throws {VersionNotFound} */
+  transition(name: string, version: number, stage: string, archiveExisting: boolean): Promise<ModelVersion>
+  search(search: Search): Promise<Found<ModelVersion>>
+  /** @throws {VersionNotFound} @throws {InvalidInput} for the tags that hold a prompt's content */
+  setTag(name: string, version: number, key: string, value: string, author: Author): Promise<void>
+  /** Absent tag: nothing happens. @throws as `setTag` */
+  deleteTag(name: string, version: number, key: string, author: Author): Promise<void>
+}
+
+export interface AliasMove extends Author {
+  readonly name: string
+  readonly alias: string
+  readonly to: number
+  /** Compare-and-set: the version that must be current, `null` = unset, absent = do not compare. */
+  readonly expected?: number | null | undefined
+  readonly evidence?: string | undefined
+}
+
+export interface AliasStore {
+  /**
+   * Follows an alias; `latest` is the newest live version. `undefined` when there is no such alias.
+   * @throws {PromptNotFound} @throws {VersionNotFound} `latest` of a prompt without versions, in MLflow's words
+   */
+  find(name: string, alias: string): Promise<ModelVersion | undefined>
+  /** Points an alias and logs the change in one transaction. @throws {VersionNotFound} @throws {Conflict} */
+  move(move: AliasMove): Promise<Change>
+  /** Absent alias: nothing happens and nothing is logged. @throws {PromptNotFound} */
+  remove(name: string, alias: string, author: Author): Promise<void>
+}
+
+export interface ChangeStore {
+  /** One prompt's changes, newest first, with `seq` below `before` when it is given. */
+  of(prompt: string, page: { limit: number; before?: number | undefined }): Promise<readonly Change[]>
+  /** Changes of all prompts with `seq` above the cursor, oldest first. */
+  after(seq: number, limit: number): Promise<readonly Change[]>
+}
+
+export interface Experiment {
+  /** Decimal; "0" is `Default` and exists from the start. */
+  readonly id: string
+  readonly name: string
+  readonly artifactLocation: string
+  readonly stage: 'active' | 'deleted'
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly tags: Tags
+}
+
+export interface ExperimentStore {
+  /** @throws {RegistryError} `CONFLICT` as RESOURCE_ALREADY_EXISTS (400) */
+  create(draft: { name: string; artifactLocation: string | undefined; tags: Tags }): Promise<Experiment>
+  /** Deleted ones too. @throws {RegistryError} 404 RESOURCE_DOES_NOT_EXIST */
+  get(id: string): Promise<Experiment>
+  getByName(name: string): Promise<Experiment>
+  search(
+    search: Search & { readonly view: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL' },
+  ): Promise<Found<Experiment>>
+}
+
+export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'
+
+export interface Metric {
+  readonly key: string
+  /** May be NaN; ±Infinity is stored as ±1.7976931348623157e308, as MLflow does. */
+  readonly value: number
+  readonly timestamp: number
+  readonly step: number
+}
+
+export interface Run {
+  readonly id: string
+  readonly experimentId: string
+  readonly name: string
+  readonly userId: string
+  readonly status: RunStatus
+  readonly startTime: number
+  readonly endTime: number | undefined
+  readonly artifactUri: string
+  readonly stage: 'active' | 'deleted'
+  /** Latest point of each key: highest (step, timestamp, value). */
+  readonly metrics: readonly Metric[]
+  readonly params: Tags
+  readonly tags: Tags
+}
+
+export interface RunData {
+  readonly metrics: readonly Metric[]
+  readonly params: readonly { readonly key: string; readonly value: string }[]
+  readonly tags: readonly { readonly key: string; readonly value: string }[]
+}
+
+export interface RunStore {
+  create(draft: {
+    experimentId: string
+    name: string
+    userId: string
+    startTime: number
+    tags: Tags
+  }): Promise<Run>
+  /** @throws {RegistryError} 404 RESOURCE_DOES_NOT_EXIST */
+  get(id: string): Promise<Run>
+  update(
+    id: string,
+    change: { status?: RunStatus | undefined; endTime?: number | undefined; name?: string | undefined },
+  ): Promise<Run>
+  search(
+    search: Search & {
+      readonly experimentIds: readonly string[]
+      readonly view: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL'
+    },
+  ): Promise<Found<Run>>
+  /** One transaction: a refused param keeps nothing of the batch. Logging one value is a batch of one. */
+  log(id: string, data: RunData): Promise<void>
+}
