@@ -1,0 +1,59 @@
+// Set-up that needs nothing but Node and npm: the other scripts call it before they use a dependency.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const floor = [20, 19]
+
+/** Prints one line and ends the process: a set-up fault needs no stack. */
+export function fail(message, code = 2) {
+  process.stderr.write(`${message}\n`)
+  process.exit(code)
+}
+
+function requireNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major < floor[0] || (major === floor[0] && minor < floor[1]))
+    fail(`Promptkeep needs Node ${floor.join('.')} or newer; this is ${process.versions.node}.`)
+}
+
+/** Runs a command in the repository; its output is shown only when it fails, unless `show`. */
+export function run(command, args, { show = false, what = command, env = process.env } = {}) {
+  const done = spawnSync(command, args, {
+    cwd: root,
+    env,
+    stdio: show ? 'inherit' : 'pipe',
+    encoding: 'utf8',
+    shell: process.platform === 'win32',
+  })
+  if (done.status === 0) return
+  if (!show) process.stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}`)
+  fail(`${what} failed${done.error ? `: ${done.error.message}` : ''}.`, done.status || 1)
+}
+
+/** Installs when `node_modules` is missing or was made from another lock file. */
+export function ensureInstalled() {
+  requireNode()
+  const stamp = join(root, 'node_modules', '.cache', 'promptkeep-lock')
+  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const fresh = !existsSync(join(root, 'node_modules', '.package-lock.json'))
+  if (!fresh && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
+  process.stderr.write('Installing dependencies (once)…\n')
+  run('npm', [fresh ? 'ci' : 'install', '--no-audit', '--no-fund'], { what: 'npm install' })
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, lock)
+}
+
+/** Builds what is stale; `tsc -b` knows what that is. */
+export function ensureBuilt() {
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], { what: 'The build' })
+}
+
+/** Both, for a command that runs built code. */
+export function ensureReady() {
+  ensureInstalled()
+  ensureBuilt()
+}
