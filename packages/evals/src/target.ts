@@ -36,6 +36,8 @@ export interface TargetResult {
   /** The prompts whose text went into a request of this run. */
   readonly prompts: Readonly<Record<string, Lineage>>
   readonly fingerprint: string
+  /** The model that answered, as the target names it; absent when it doesn't know. */
+  readonly model?: string
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number }
   /** An error is an error, never an answer: `output` is not judged when this is set. */
   readonly error?: { readonly kind: 'target' | 'infrastructure' | 'configuration'; readonly message: string }
@@ -46,3 +48,13 @@ export interface Target {
   run(testCase: TargetCase, options: TargetOptions): Promise<TargetResult>
   close?(): Promise<void>
 }
+
+/** What a target that is made for a run is told. */
+export interface TargetSetup {
+  /** The registry of this run: a target that loads prompts from another one makes the run invalid. */
+  readonly trackingUri: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** What a suite's `target: file.ts#name` may name: a target, or a function that makes one for a run. */
+export type TargetExport = Target | ((setup: TargetSetup) => Target | Promise<Target>)
