@@ -1,0 +1,158 @@
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { cpus, release } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+import autocannon from 'autocannon'
+import type { ClientFigures, Job } from './clients/measure.ts'
+import { type MeasuredServer, startLangfuseDouble, startMlflow, startOurs } from './servers.ts'
+
+const execute = promisify(execFile)
+const { values } = parseArgs({ options: { small: { type: 'boolean' }, json: { type: 'string' } } })
+const root = join(import.meta.dirname, '..')
+const size = values.small
+  ? { prompts: 5, rounds: 3, calls: 2_000, seconds: 1 }
+  : { prompts: 100, rounds: 15, calls: 100_000, seconds: 10 }
+/** As long as a middling system prompt. */
+const text = 'You are a careful assistant. Answer {{ question }} in plain words. '.repeat(30)
+
+const post = async (url: string, path: string, body: object) => {
+  const answer = await fetch(`${url}/api/2.0/mlflow/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`)
+}
+const isPrompt = { key: 'mlflow.prompt.is_prompt', value: 'true' }
+const versionBody = (name: string) => ({
+  name,
+  source: 'dummy-source',
+  tags: [isPrompt, { key: '_mlflow_prompt_type', value: 'text' }, { key: 'mlflow.prompt.text', value: text }],
+})
+
+/** The same prompts on either server, over MLflow's own protocol. */
+async function fill(url: string): Promise<void> {
+  const names = [...Array.from({ length: size.prompts }, (_, i) => `bench-${i}`), 'bench-warm', 'bench-herd']
+  for (const name of names) {
+    await post(url, 'registered-models/create', { name, tags: [isPrompt] })
+    await post(url, 'model-versions/create', versionBody(name))
+    await post(url, 'registered-models/alias', { name, alias: 'production', version: '1' })
+  }
+}
+
+interface ServerFigures {
+  readonly startMs: number
+  readonly idleMiB: number
+  readonly lookupsPerSecond: number
+  readonly lookupP99Ms: number
+  readonly createsPerSecond: number
+  readonly loadedMiB: number
+}
+
+async function measureServer(server: MeasuredServer): Promise<ServerFigures> {
+  const idleMiB = await server.memoryMiB()
+  await fill(server.url)
+  const lookups = await autocannon({
+    url: `${server.url}/api/2.0/mlflow/registered-models/alias?name=bench-0&alias=production`,
+    connections: 16,
+    duration: size.seconds,
+  })
+  const creates = await autocannon({
+    url: `${server.url}/api/2.0/mlflow/model-versions/create`,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(versionBody('bench-1')),
+    connections: 4,
+    duration: size.seconds,
+  })
+  for (const run of [lookups, creates])
+    if (run.non2xx > 0 || run.errors > 0)
+      throw new Error(`${run.url}: ${run.non2xx} answers other than 200, ${run.errors} errors`)
+  return {
+    startMs: server.startMs,
+    idleMiB,
+    lookupsPerSecond: lookups.requests.average,
+    lookupP99Ms: lookups.latency.p99,
+    createsPerSecond: creates.requests.average,
+    loadedMiB: await server.memoryMiB(),
+  }
+}
+
+async function child<T>(command: string, args: string[], url: string): Promise<T> {
+  const job: Job = { url, prompts: size.prompts, rounds: size.rounds, calls: size.calls }
+  const { stdout } = await execute(command, [...args, JSON.stringify(job)], {
+    cwd: root,
+    env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' },
+  })
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T
+}
+const typescript = (file: string) => ['--import', 'tsx', join(root, 'bench/clients', file)]
+
+const ours = await startOurs(root)
+const mlflow = await startMlflow(root)
+const langfuse = await startLangfuseDouble(text)
+try {
+  const server = { ours: await measureServer(ours), mlflow: mlflow && (await measureServer(mlflow)) }
+  const client = {
+    ours: await child<ClientFigures & { setGetNs: number; awaitedMapGetNs: number }>(
+      process.execPath,
+      typescript('ours.ts'),
+      ours.url,
+    ),
+    langfuse: await child<ClientFigures>(process.execPath, typescript('langfuse.ts'), langfuse.url),
+    mlflow:
+      mlflow &&
+      (await child<ClientFigures>(
+        join(root, '.cache/mlflow/bin/python'),
+        [join(root, 'bench/clients/mlflow_client.py')],
+        mlflow.url,
+      )),
+  }
+  const machine = `${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.versions.node}`
+  console.log(`${new Date().toISOString().slice(0, 10)} · ${machine}${values.small ? ' · small run' : ''}\n`)
+  console.log(table(server, client))
+  if (values.json) await writeFile(values.json, JSON.stringify({ machine, server, client }, null, 2))
+} finally {
+  await Promise.all([ours.stop(), mlflow?.stop(), langfuse.stop()])
+}
+
+function table(
+  server: { ours: ServerFigures; mlflow: ServerFigures | undefined },
+  client: {
+    ours: ClientFigures & { setGetNs: number; awaitedMapGetNs: number }
+    langfuse: ClientFigures
+    mlflow: ClientFigures | undefined
+  },
+): string {
+  const show = (value: number | undefined, digits = 0) =>
+    value === undefined ? 'not installed' : value.toFixed(digits)
+  /** How many times better ours is: `more` when a high figure is good. */
+  const ratio = (our: number, their: number | undefined, more = false) =>
+    their === undefined ? '–' : `${(more ? our / their : their / our).toPrecision(3)}×`
+  const row = (what: string, digits: number, our: number, theirs: (number | undefined)[], more = false) =>
+    `| ${what} | ${show(our, digits)} | ${theirs.map((value) => `${value === undefined ? '–' : show(value, digits)} | ${ratio(our, value, more)}`).join(' | ')} |`
+  const { ours: a, mlflow: b } = server
+  const { ours: c, langfuse: l, mlflow: m } = client
+  return [
+    '| server | ours | mlflow server | ours is better by |',
+    '|---|--:|--:|--:|',
+    row('alias look-ups/s, 16 connections', 0, a.lookupsPerSecond, [b?.lookupsPerSecond], true),
+    row('… p99 in ms', 1, a.lookupP99Ms, [b?.lookupP99Ms]),
+    row('durable creates/s, 4 connections', 0, a.createsPerSecond, [b?.createsPerSecond], true),
+    row('start-up to first /health in ms', 0, a.startMs, [b?.startMs]),
+    row('memory idle in MiB', 0, a.idleMiB, [b?.idleMiB]),
+    row('memory after the load in MiB', 0, a.loadedMiB, [b?.loadedMiB]),
+    '',
+    '| client | ours | @langfuse/client | ours is better by | MLflow (Python) | ours is better by |',
+    '|---|--:|--:|--:|--:|--:|',
+    row('cached load in ns', 0, c.cachedLoadNs, [l.cachedLoadNs, m?.cachedLoadNs]),
+    row('cold load in ms', 2, c.coldLoadMs, [l.coldLoadMs, m?.coldLoadMs]),
+    row('requests of a cold load', 1, c.coldLoadRequests, [l.coldLoadRequests, m?.coldLoadRequests]),
+    row('requests of 20 concurrent cold loads', 0, c.herdRequests, [l.herdRequests, m?.herdRequests]),
+    row('set.get in ns (others: cached load)', 1, c.setGetNs, [l.cachedLoadNs, m?.cachedLoadNs]),
+    '',
+    `An awaited Map.get in the same process: ${show(c.awaitedMapGetNs)} ns; a cached load is ${(c.cachedLoadNs / c.awaitedMapGetNs).toPrecision(3)}× that.`,
+    "Each client runs in a process of its own. Ours asks our server and MLflow's asks its own; Langfuse's asks a stand-in that does no work.",
+  ].join('\n')
+}

@@ -1,0 +1,116 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { publint } from 'publint'
+import { describe, expect, it } from 'vitest'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => file !== '' && existsSync(join(root, file)))
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const sources = tracked.filter((file) => /^(packages|apps)\/[^/]+\/src\/.*\.ts$/.test(file))
+const production = sources.filter((file) => !/\.test\.ts$|conformance\.ts$/.test(file))
+
+/** Specifiers of static and dynamic imports and re-exports. */
+function importsOf(file: string): string[] {
+  const text = read(file)
+  const found = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)]
+  return found.map((match) => match[1] ?? '')
+}
+
+/** The folder of a package to the packages (or their sub-paths) that it may import. */
+const ARROWS: Record<string, RegExp> = {
+  'packages/client': /^$/,
+  'packages/sql': /^$/,
+  'packages/server': /^@promptkeep\/(client\/protocol|sql)$/,
+  'packages/evals': /^@promptkeep\/client(\/\w+)?$/,
+  'packages/cli': /^@promptkeep\/(client(\/\w+)?|evals|server)$/,
+  'apps/assistant': /^@promptkeep\/(client(\/\w+)?|sql|evals)$/,
+}
+
+describe('the arrows of the house', () => {
+  it.each(Object.entries(ARROWS))('%s imports only what it may', (folder, allowed) => {
+    const wrong = production
+      .filter((file) => file.startsWith(`${folder}/`))
+      .flatMap((file) => importsOf(file).map((specifier) => ({ file, specifier })))
+      .filter(
+        ({ specifier }) => /^(@promptkeep\/|promptkeep($|\/))/.test(specifier) && !allowed.test(specifier),
+      )
+    expect(wrong).toEqual([])
+  })
+
+  it('no file reaches into another package by a path', () => {
+    const wrong = sources.filter((file) => {
+      const home = file.split('/').slice(0, 2).join('/')
+      return importsOf(file)
+        .filter((specifier) => specifier.startsWith('.'))
+        .some((specifier) => !resolve('/', dirname(file), specifier).startsWith(`/${home}/`))
+    })
+    expect(wrong).toEqual([])
+  })
+
+  it('libsql is reached through one guard', () => {
+    const users = sources.filter((file) => importsOf(file).includes('libsql'))
+    expect(users).toEqual(['packages/sql/src/sqlite.ts'])
+  })
+
+  it("the client's main entry reaches no Node module", () => {
+    const seen = new Set<string>()
+    const visit = (file: string) => {
+      if (seen.has(file)) return
+      seen.add(file)
+      for (const specifier of importsOf(file))
+        if (specifier.startsWith('.')) visit(join(dirname(file), specifier))
+    }
+    visit('packages/client/src/index.ts')
+    const node = [...seen].filter((file) =>
+      importsOf(file).some((specifier) => specifier.startsWith('node:')),
+    )
+    expect(seen.size).toBeGreaterThan(5)
+    expect(node).toEqual([])
+  })
+})
+
+describe('what is committed', () => {
+  it('holds no machine path and no registry host', () => {
+    const host = ['registry.npmjs', 'files.pythonhosted', 'pypi.org', 'deb.debian'].join('|')
+    const wrong = tracked
+      .filter((file) => !file.startsWith('tests/mlflow-golden/') && file !== 'tests/laws.test.ts')
+      .filter((file) => !/\.(png|ico|woff2)$/.test(file))
+      .filter((file) => new RegExp(`${host}|/(work|root)/[A-Za-z]`).test(read(file)))
+    expect(wrong).toEqual([])
+  })
+
+  it('the lock file names no place to download from', () => {
+    expect(read('package-lock.json')).not.toMatch(/"resolved": "https?:/)
+  })
+
+  it('no source keeps a note to finish it later', () => {
+    const word = ['TO', 'DO'].join('')
+    const wrong = sources.filter((file) => new RegExp(`\\b(${word}|FIXME|XXX)\\b`).test(read(file)))
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('what is published', () => {
+  it.each(['client', 'sql', 'server', 'evals', 'cli'])(
+    'packages/%s: exports and files agree',
+    async (name) => {
+      const pkgDir = join(root, 'packages', name)
+      const { exports } = JSON.parse(read(`packages/${name}/package.json`)) as {
+        exports: Record<string, { default: string }>
+      }
+      for (const { default: built } of Object.values(exports)) {
+        const source = built.replace('./dist/', './src/').replace(/\.js$/, '.ts')
+        expect(existsSync(join(pkgDir, source)), `${name}: ${built} has a source`).toBe(true)
+      }
+      const { messages } = await publint({ pkgDir, pack: false })
+      expect(messages.filter(({ type }) => type === 'error')).toEqual([])
+    },
+  )
+})
