@@ -38,7 +38,9 @@ export function run(command, args, { show = false, what = command, env = process
 export function ensureInstalled() {
   requireNode()
   const stamp = join(root, 'node_modules', '.cache', 'promptkeep-lock')
-  const lock = createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')
+  const lock = createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
   const fresh = !existsSync(join(root, 'node_modules', '.package-lock.json'))
   if (!fresh && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   process.stderr.write('Installing dependencies (once)…\n')

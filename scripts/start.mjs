@@ -67,7 +67,9 @@ function launch(name, command, env) {
 
 const external = process.env.MLFLOW_TRACKING_URI
 const registry = external ?? (await launch('registry', ['packages/cli/bin/promptkeep.js', 'serve']))
-const assistant = await launch('assistant', ['apps/assistant/dist/main.js'], { MLFLOW_TRACKING_URI: registry })
+const assistant = await launch('assistant', ['apps/assistant/dist/main.js'], {
+  MLFLOW_TRACKING_URI: registry,
+})
 
 process.stdout.write(`
 Registry   ${registry}${external ? '  (MLFLOW_TRACKING_URI; not started here)' : ''}

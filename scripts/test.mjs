@@ -12,9 +12,16 @@ const steps =
         [bin('biome'), ['check', '--error-on-warnings', '.']],
         [bin('tsc'), ['-p', 'tsconfig.tests.json']],
         [bin('knip'), ['--no-progress']],
-        [bin('vitest'), ['run', '--reporter=default', '--reporter=json', '--outputFile.json=.cache/results/test.json']],
+        [
+          bin('vitest'),
+          ['run', '--reporter=default', '--reporter=json', '--outputFile.json=.cache/results/test.json'],
+        ],
       ]
 for (const [command, args] of steps) {
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' })
+  const { status } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+  })
   if (status !== 0) process.exit(status ?? 1)
 }
