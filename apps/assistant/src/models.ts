@@ -1,0 +1,107 @@
+import { type Model, OpenAIProvider, Runner } from '@openai/agents'
+import type { Logger, ModelConfig, Prompt } from '@promptkeep/client'
+import OpenAI from 'openai'
+import type { RunRecord } from './agents/run-record.ts'
+import { ignoredConfigs, type ResolvedModel, resolveModelSettings } from './model-settings.ts'
+import type { PromptName } from './prompt-map.ts'
+import type { RunPrompts } from './run-prompts.ts'
+
+export interface ModelsOptions {
+  /** Any OpenAI-compatible endpoint, with its `/v1`. */
+  readonly baseUrl: string
+  readonly apiKey: string
+  /** Lowest layer of the settings; `model_name` is the model of everyone who asks for none. */
+  readonly environment: ModelConfig & { readonly model_name: string }
+  readonly allowedModels: readonly string[]
+  /**
+   * Sends the header `X-Promptkeep-Prompts` with the versions behind each request, e.g. `memory/3, memory-write/1`.
+   * For the demo model, which has to show them; a real provider is told nothing. Default false.
+   */
+  readonly sendLineage?: boolean
+  readonly log: Logger
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch
+}
+
+export const LINEAGE_HEADER = 'X-Promptkeep-Prompts'
+
+/** The one door to the model endpoint: what is asked, with which settings, and on whose account. */
+export interface Models {
+  /** Runs agents. Traces are off: the SDK would post prompts and user text to OpenAI, whatever the base URL. */
+  readonly runner: Runner
+  /** Settings of one agent, from its prompts in order; warns of what is refused, once per cause. */
+  settingsFor(agent: string, prompts: readonly Prompt[], request?: ModelConfig): ResolvedModel
+  /** A model that notes, as each request leaves, the prompts in it and, as it is answered, the tokens. */
+  modelFor(name: string, prompts: readonly PromptName[], run: RunPrompts, record: RunRecord): Promise<Model>
+}
+
+export function createModels(options: ModelsOptions): Models {
+  const client = new OpenAI({
+    baseURL: options.baseUrl,
+    apiKey: options.apiKey,
+    ...(options.fetch ? { fetch: options.fetch } : {}),
+  })
+  const provider = (openAIClient: OpenAI) => new OpenAIProvider({ openAIClient, useResponses: false })
+  const warnOnce = createWarnOnce(options.log)
+
+  return {
+    runner: new Runner({ tracingDisabled: true, modelProvider: provider(client) }),
+    settingsFor(agent, prompts, request) {
+      const resolved = resolveModelSettings({
+        request,
+        prompt: prompts[0]?.modelConfig,
+        environment: options.environment,
+        allowedModels: options.allowedModels,
+      })
+      for (const refused of resolved.refused) warnOnce({ agent, ...refused }, 'model.setting_refused')
+      for (const prompt of ignoredConfigs(prompts)) {
+        warnOnce({ agent, prompt, used: prompts[0]?.name }, 'model.config_ignored')
+      }
+      return resolved
+    },
+    async modelFor(name, prompts, run, record) {
+      const told = options.sendLineage
+        ? client.withOptions({ defaultHeaders: { [LINEAGE_HEADER]: lineageHeader(run, prompts) } })
+        : client
+      return observed(await provider(told).getModel(name), () => run.markUsed(prompts), record)
+    },
+  }
+}
+
+function observed(model: Model, onRequest: () => void, record: RunRecord): Model {
+  const asked = () => {
+    onRequest()
+    record.modelAsked()
+  }
+  return {
+    async getResponse(request) {
+      asked()
+      const response = await model.getResponse(request)
+      record.modelAnswered(response.usage)
+      return response
+    },
+    async *getStreamedResponse(request) {
+      asked()
+      for await (const event of model.getStreamedResponse(request)) {
+        if (event.type === 'response_done') record.modelAnswered(event.response.usage)
+        yield event
+      }
+    },
+    getRetryAdvice: (args) => model.getRetryAdvice?.(args),
+  }
+}
+
+const lineageHeader = (run: RunPrompts, prompts: readonly PromptName[]) =>
+  prompts.map((name) => `${name}/${run.get(name).version}`).join(', ')
+
+/** Agents are built for every run: without this, one wrong setting would fill the log. */
+function createWarnOnce(log: Logger, maxCauses = 1000) {
+  const seen = new Set<string>()
+  return (fields: object, event: string) => {
+    const cause = JSON.stringify([event, fields])
+    if (seen.has(cause)) return
+    if (seen.size >= maxCauses) seen.clear()
+    seen.add(cause)
+    log.warn(fields, event)
+  }
+}
