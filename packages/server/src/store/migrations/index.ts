@@ -1,0 +1,5 @@
+import type { Migration } from '@promptkeep/sql'
+import { registryAndRuns } from './001-registry-and-runs.ts'
+
+/** Oldest first. A migration that was released is never edited: the next one corrects it. */
+export const migrations: readonly Migration[] = [registryAndRuns]

@@ -1,0 +1,158 @@
+import type { ChangeKind } from '@promptkeep/client/protocol'
+import type { Database as Opened, SqlDialect } from '@promptkeep/sql'
+import type { Kysely, Transaction } from 'kysely'
+
+/** The tables as `migrations/` makes them. Times are milliseconds since the epoch; flags are 0 and 1. */
+export interface Tables {
+  counters: CounterTable
+  models: ModelTable
+  model_tags: ModelTagTable
+  versions: VersionTable
+  version_tags: VersionTagTable
+  aliases: AliasTable
+  changes: ChangeTable
+  experiments: ExperimentTable
+  experiment_tags: ExperimentTagTable
+  runs: RunTable
+  run_tags: RunTagTable
+  params: ParamTable
+  metrics: MetricTable
+  latest_metrics: MetricTable
+}
+
+/** A query outside a transaction, or inside one. */
+export type Db = Kysely<Tables>
+export type Tx = Transaction<Tables>
+export type OpenedDatabase = Opened<Tables>
+export type { SqlDialect }
+
+/** The last number given out of each kind; see `counters.ts`. */
+export interface CounterTable {
+  name: 'change' | 'model' | 'experiment'
+  value: number
+}
+
+/** Prompts and plain models. */
+export interface ModelTable {
+  /** Never used again, also after a delete: the log points at it. */
+  id: number
+  name: string
+  description: string
+  created_at: number
+  updated_at: number
+  /** The highest version number that was ever given out. */
+  last_version: number
+}
+
+export interface ModelTagTable {
+  model_id: number
+  key: string
+  value: string
+  /** Order in which the keys were first set, which is MLflow's order of answers. */
+  position: number
+}
+
+export interface VersionTable {
+  model_id: number
+  version: number
+  /** Null after an update without one; '' when none was ever sent. */
+  description: string | null
+  source: string
+  run_id: string
+  run_link: string
+  stage: string
+  created_at: number
+  updated_at: number
+  /** Null for a plain model's version. */
+  digest: string | null
+  /** Unique within the prompt; null when the client sent none. */
+  request_id: string | null
+  /** Deleted versions keep their number and content, and are never answered. */
+  deleted_at: number | null
+}
+
+export interface VersionTagTable {
+  model_id: number
+  version: number
+  key: string
+  value: string
+  position: number
+}
+
+export interface AliasTable {
+  model_id: number
+  alias: string
+  version: number
+}
+
+/** The append-only log. `prompt` and `new_name` are the names of that moment; `model_id` outlives them. */
+export interface ChangeTable {
+  seq: number
+  kind: ChangeKind
+  model_id: number
+  prompt: string
+  alias: string | null
+  from_version: number | null
+  to_version: number | null
+  new_name: string | null
+  digest: string | null
+  actor: string
+  reason: string | null
+  evidence: string | null
+  at: number
+}
+
+export interface ExperimentTable {
+  id: number
+  name: string
+  artifact_location: string
+  stage: 'active' | 'deleted'
+  created_at: number
+  updated_at: number
+}
+
+export interface ExperimentTagTable {
+  experiment_id: number
+  key: string
+  value: string
+  position: number
+}
+
+export interface RunTable {
+  /** 32 hex digits. */
+  id: string
+  experiment_id: number
+  name: string
+  user_id: string
+  status: 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED'
+  start_time: number
+  end_time: number | null
+  artifact_uri: string
+  stage: 'active' | 'deleted'
+  deleted_at: number | null
+}
+
+export interface RunTagTable {
+  run_id: string
+  key: string
+  value: string
+  position: number
+}
+
+export interface ParamTable {
+  run_id: string
+  key: string
+  value: string
+  position: number
+}
+
+/** In `latest_metrics` a key has one row: the highest (step, timestamp, value). */
+export interface MetricTable {
+  run_id: string
+  key: string
+  /** 0 where `is_nan` is 1: SQLite cannot store NaN. */
+  value: number
+  is_nan: number
+  timestamp: number
+  step: number
+}
