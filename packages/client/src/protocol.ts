@@ -4,6 +4,7 @@
  */
 export * from './digest.ts'
 export * from './errors.ts'
+export * from './log.ts'
 export type * from './prompt.ts'
 export type * from './transport.ts'
 export * from './wire.ts'
