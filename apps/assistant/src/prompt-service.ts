@@ -1,0 +1,148 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type {
+  Change,
+  Logger,
+  ModelConfig,
+  Prompt,
+  PromptVersion,
+  Registry,
+  RegistryStatus,
+  SeedReport,
+  Template,
+} from '@promptkeep/client'
+import { InvalidInput } from '@promptkeep/client/protocol'
+import { PROMPT_NAMES } from './prompt-map.ts'
+import { createRunPrompts, type RunPrompts } from './run-prompts.ts'
+import { keepSeeding } from './seeding.ts'
+
+/** What is known of a loaded prompt. */
+export interface PromptVersionInfo {
+  readonly name: string
+  /** 0 for a bundled default. */
+  readonly version: number
+  /** The alias that answered; absent for a bundled default. */
+  readonly alias: string | undefined
+  readonly template: Template
+  readonly modelConfig: ModelConfig | undefined
+  readonly isFallback: boolean
+}
+
+export interface RunRequest {
+  readonly correlationId: string
+  /** Alias chain of this run; default: the registry's own. */
+  readonly alias?: readonly string[] | undefined
+  /** Ask the registry now, whatever the cache holds: an eval's evidence must not be older than the eval. */
+  readonly fresh?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface PromptService {
+  /** Makes what the registry lacks, in a budget of 5 s; what failed is tried again in the background. Never throws. */
+  seedPrompts(): Promise<SeedReport>
+  /** The text, unrendered. @throws {RegistryError} `INVALID_INPUT` for a chat prompt. */
+  loadPrompt(name: string, alias?: string | readonly string[]): Promise<string>
+  loadPromptVersion(name: string, alias?: string | readonly string[]): Promise<PromptVersionInfo>
+  registerPrompt(
+    name: string,
+    template: Template,
+    options?: { readonly commitMessage?: string; readonly modelConfig?: ModelConfig },
+  ): Promise<PromptVersion>
+  setAlias(name: string, alias: string, version: number): Promise<Change>
+  /**
+   * Versions by name, 0 for a bundled default. Inside a run: the run's. Outside: what this process loaded last, for
+   * display only, since another request may have loaded it.
+   */
+  getActivePromptVersions(): Readonly<Record<string, number>>
+  /** All eleven in one set, pinned for one run of the assistant. */
+  loadRun(request: RunRequest): Promise<RunPrompts>
+  /** Calls `fn` inside a run: loads in it log its correlation id, `getActivePromptVersions` answers for it. */
+  inRun<T>(run: RunPrompts, correlationId: string, fn: () => T): T
+  /** For readiness. */
+  status(): RegistryStatus
+  /** Ends the background seeding. The registry is its owner's to close. */
+  close(): void
+}
+
+export interface PromptServiceOptions {
+  /** Made with `PROMPT_DEFAULTS`, and with `registryLog(log)` as its logger. */
+  readonly registry: Registry
+  readonly log: Logger
+}
+
+/** Events that the service writes itself: at INFO also for a cached value, and with `isFallback`. */
+const OWN_EVENTS = ['prompt.loaded', 'prompts.resolved']
+
+/** The registry's logger: everything but the lines that this service writes in its place. */
+export function registryLog(log: Logger): Logger {
+  const unlessOwn = (level: keyof Logger) => (fields: object, event: string) => {
+    if (!OWN_EVENTS.includes(event)) log[level](fields, event)
+  }
+  return {
+    debug: unlessOwn('debug'),
+    info: unlessOwn('info'),
+    warn: unlessOwn('warn'),
+    error: unlessOwn('error'),
+  }
+}
+
+export function createPromptService({ registry, log }: PromptServiceOptions): PromptService {
+  const current = new AsyncLocalStorage<{ run: RunPrompts; correlationId: string }>()
+  const lastLoaded = new Map<string, number>()
+  const seeding = keepSeeding(() => registry.seed())
+
+  async function load(name: string, alias?: string | readonly string[]): Promise<Prompt> {
+    const correlationId = current.getStore()?.correlationId
+    const logFields = correlationId === undefined ? {} : { correlationId }
+    const prompt = await registry.load(name, { alias, logFields })
+    lastLoaded.set(name, prompt.version)
+    log.info({ ...described(prompt), ...logFields }, 'prompt.loaded')
+    return prompt
+  }
+
+  return {
+    seedPrompts: () => seeding.start(),
+    async loadPrompt(name, alias) {
+      const { template, version } = await load(name, alias)
+      if (typeof template === 'string') return template
+      throw new InvalidInput(`Prompt ${name} version ${version} is a chat prompt, not a text`)
+    },
+    async loadPromptVersion(name, alias) {
+      const { version, alias: answered, template, modelConfig, isFallback } = await load(name, alias)
+      return { name, version, alias: answered, template, modelConfig, isFallback }
+    },
+    registerPrompt: (name, template, { commitMessage, modelConfig } = {}) =>
+      registry.register({ name, template, commitMessage, modelConfig }),
+    setAlias: (name, alias, version) => registry.setAlias(name, alias, version),
+    getActivePromptVersions() {
+      const inside = current.getStore()
+      if (!inside) return Object.fromEntries(lastLoaded)
+      return Object.fromEntries(PROMPT_NAMES.map((name) => [name, inside.run.get(name).version]))
+    },
+    async loadRun({ correlationId, alias, fresh, signal }) {
+      const set = await registry.loadSet(PROMPT_NAMES, {
+        alias,
+        signal,
+        maxAgeMs: fresh ? 0 : undefined,
+        logFields: { correlationId },
+      })
+      const prompts = set.names.map((name) => set.get(name))
+      for (const { name, version } of prompts) lastLoaded.set(name, version)
+      log.info(
+        { correlationId, fingerprint: set.fingerprint, prompts: prompts.map(described) },
+        'prompts.resolved',
+      )
+      return createRunPrompts(set)
+    },
+    inRun: (run, correlationId, fn) => current.run({ run, correlationId }, fn),
+    status: () => registry.status(),
+    close: () => seeding.stop(),
+  }
+}
+
+const described = ({ name, version, alias, source, isFallback }: Prompt) => ({
+  prompt: name,
+  version,
+  alias,
+  source,
+  isFallback,
+})
