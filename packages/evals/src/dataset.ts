@@ -1,0 +1,115 @@
+import { basename, extname } from 'node:path'
+import { type Json, sha256 } from '@promptkeep/client/protocol'
+import { z } from 'zod'
+import { messageOf, SourceError } from './errors.ts'
+import type { BoundScorer } from './scorers/define-scorer.ts'
+import { type Issue, parseSource, readAs, refuse, type SourceFile } from './source-file.ts'
+import type { TargetCase } from './target.ts'
+
+const Case = z.strictObject({
+  id: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and hyphens')
+    .max(64),
+  input: z.string().optional(),
+  turns: z.array(z.string()).min(1).max(100).optional(),
+  context: z.record(z.string(), z.json()).optional(),
+  expected: z.record(z.string(), z.json()).optional(),
+  tags: z.array(z.string().min(1)).optional(),
+})
+const Cases = z.array(Case).min(1)
+const Document = z.strictObject({ description: z.string().optional(), cases: Cases })
+
+/** One golden case: `input` or `turns`, never both. `expected` is what the suite's scorers read. */
+export interface Case extends TargetCase {
+  readonly expected?: Readonly<Record<string, unknown>>
+  readonly tags?: readonly string[]
+}
+
+export interface Dataset {
+  /** File name without its ending. */
+  readonly name: string
+  readonly path: string
+  readonly cases: readonly Case[]
+  /** Lower-case hex SHA-256 over the RFC 8785 form of the list of cases: the same in YAML, JSON and JSON Lines. */
+  readonly digest: string
+}
+
+/**
+ * Reads a dataset: a list of cases, or `{ description, cases }`, as YAML, JSON or JSON Lines.
+ * @param scorers - Those of the suite: each key of `expected` must be read by one of them, and each case by one.
+ * @throws {SourceError} Everything that is wrong with it, each with its line.
+ */
+export async function parseDataset(
+  text: string,
+  path: string,
+  scorers: readonly BoundScorer[],
+): Promise<Dataset> {
+  const source = parseSource(text, path)
+  const bare = Array.isArray(source.value)
+  const at = bare ? [] : ['cases']
+  const cases = bare ? readAs(source, Cases) : readAs(source, Document).cases
+  const issues = [
+    ...repeatedIds(cases, at),
+    ...cases.flatMap((testCase, index) => caseIssues(testCase, scorers, [...at, index])),
+  ]
+  if (issues.length > 0) refuse(source, issues)
+  return {
+    name: basename(path, extname(path)),
+    path,
+    cases: cases as Case[],
+    digest: await digest(cases, source),
+  }
+}
+
+type ParsedCase = z.infer<typeof Case>
+
+function repeatedIds(cases: readonly ParsedCase[], at: readonly PropertyKey[]): Issue[] {
+  const seen = new Map<string, number>()
+  return cases.flatMap(({ id }, index): Issue[] => {
+    const first = seen.get(id)
+    if (first !== undefined)
+      return [{ path: [...at, index, 'id'], message: `${id} is already case ${first + 1}` }]
+    seen.set(id, index)
+    return []
+  })
+}
+
+function caseIssues(
+  testCase: ParsedCase,
+  scorers: readonly BoundScorer[],
+  at: readonly PropertyKey[],
+): Issue[] {
+  const { input, turns, expected = {} } = testCase
+  const known = new Set(scorers.map(({ expects }) => expects))
+  const issues: Issue[] = []
+  if ((input === undefined) === (turns === undefined)) {
+    issues.push({ path: at, message: 'must have either input or turns' })
+  }
+  for (const key of Object.keys(expected)) {
+    if (known.has(key)) continue
+    const message = `no scorer of this suite reads it; they read ${[...known].join(', ')}`
+    issues.push({ path: [...at, 'expected', key], message })
+  }
+  const wrong = uniqueIssues(scorers.flatMap((scorer) => scorer.issues(testCase)))
+  issues.push(...wrong.map((issue) => ({ ...issue, path: [...at, ...issue.path] })))
+  if (issues.length === 0 && scorers.every((scorer) => !scorer.forCase(testCase))) {
+    issues.push({ path: at, message: 'no scorer of this suite has anything to check in this case' })
+  }
+  return issues
+}
+
+/** Two scorers of one kind read the same key and find the same fault. */
+function uniqueIssues(issues: readonly Issue[]): Issue[] {
+  const byText = new Map(issues.map((issue) => [JSON.stringify([issue.path, issue.message]), issue]))
+  return [...byText.values()]
+}
+
+/** @throws {SourceError} For text that has no RFC 8785 form (a lone surrogate). */
+async function digest(cases: readonly ParsedCase[], source: SourceFile): Promise<string> {
+  try {
+    return await sha256(cases as readonly Json[])
+  } catch (error) {
+    throw new SourceError(source.path, [{ line: 1, message: messageOf(error) }])
+  }
+}

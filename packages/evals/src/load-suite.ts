@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { parseAliasChain } from './aliases.ts'
+import { type Dataset, parseDataset } from './dataset.ts'
+import { EvalFailure, messageOf } from './errors.ts'
+import { type Gate, parseSuite, type Suite } from './suite.ts'
+import { type LoadedTarget, loadTarget } from './targets/load-target.ts'
+
+/** What a run is asked for: a suite, and what to change of it for this once. */
+export interface EvalOptions {
+  /** Path of the manifest. */
+  readonly suite: string
+  /** Path of another dataset, from the working folder. */
+  readonly dataset?: string | undefined
+  /** Model for the target; its own when absent. */
+  readonly model?: string | undefined
+  /** Recorded with the run; scorers that need a judge ask it. */
+  readonly judgeModel?: string | undefined
+  /** 0…1, in place of the suite's threshold. */
+  readonly passThreshold?: number | undefined
+  /** An alias, a chain separated by commas, or `experiment` for experiment → production. Default `production`. */
+  readonly promptAlias?: string | undefined
+}
+
+/** A suite with everything that it names, read and checked; nothing was asked of any server. */
+export interface LoadedSuite {
+  readonly suite: Suite
+  readonly dataset: Dataset
+  readonly target: LoadedTarget
+  readonly gate: Gate
+  readonly promptAlias: readonly string[]
+}
+
+/**
+ * Reads and checks all that a run needs from files: what `--dry-run` does.
+ * @throws {EvalFailure} `CONFIGURATION`; a `SourceError` names every problem of a file with its line.
+ */
+export async function loadSuite(
+  options: EvalOptions,
+  deps: { readonly fetch: typeof globalThis.fetch },
+): Promise<LoadedSuite> {
+  const { passThreshold } = options
+  if (passThreshold !== undefined && !(passThreshold >= 0 && passThreshold <= 1)) {
+    throw new EvalFailure('CONFIGURATION', `a pass threshold is a number from 0 to 1, not ${passThreshold}`)
+  }
+  const promptAlias = parseAliasChain(options.promptAlias ?? 'production')
+  const suite = parseSuite(await readText(options.suite, 'suite'), options.suite)
+  const path = options.dataset === undefined ? suite.dataset : resolve(options.dataset)
+  const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
+  const target = await loadTarget(suite.target, suite.path, deps)
+  const gate = passThreshold === undefined ? suite.gate : { ...suite.gate, threshold: passThreshold }
+  return { suite, dataset, target, gate, promptAlias }
+}
+
+async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    throw new EvalFailure('CONFIGURATION', `the ${what} ${path} cannot be read: ${messageOf(error)}`)
+  }
+}

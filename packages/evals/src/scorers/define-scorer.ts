@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { type Issue, issuesOf } from '../source-file.ts'
+import type { Score, Scorer, ScorerArgs } from './scorer.ts'
+
+/** 0…1 with its reason. */
+export interface Judgement {
+  readonly score: number
+  readonly reason: string
+}
+
+export type Check = (answer: ScorerArgs) => Judgement
+
+/** The part of a case that decides which checks it gets. */
+export interface Expecting {
+  readonly expected?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A scorer as one suite configures it. */
+export interface BoundScorer {
+  /** Unique in its suite. */
+  readonly name: string
+  readonly kind: string
+  /** The key of a case's `expected` that it reads. */
+  readonly expects: string
+  /** What is wrong with this case's `expected`, as paths from the case; empty when it is fine. */
+  issues(testCase: Expecting): Issue[]
+  /** The scorer for one case; `undefined` when neither suite nor case ask it for anything. */
+  forCase(testCase: Expecting): Scorer | undefined
+}
+
+/** A kind of scorer that a suite can name. */
+export interface ScorerKind {
+  readonly kind: string
+  /** Reads a suite's options for it; issues are paths from the options. */
+  bind(options: unknown): BoundScorer | readonly Issue[]
+}
+
+interface Definition<Options, Expected> {
+  readonly kind: string
+  /** Options in the suite; must take `{}`. Every kind also takes `name`. */
+  readonly options: z.ZodObject & z.ZodType<Options>
+  /** The key of a case's `expected`, and what may stand there. */
+  readonly expects: { readonly key: string; readonly schema: z.ZodType<Expected> }
+  /** `undefined`: nothing to check. */
+  check(options: Options, expected: Expected | undefined): Check | undefined
+}
+
+const Named = z.looseObject({ name: z.string().min(1).max(100).optional() })
+
+/** Makes a kind out of what is particular to it: options, what a case may expect, and the check itself. */
+export function defineScorer<Options, Expected>(definition: Definition<Options, Expected>): ScorerKind {
+  const { kind, expects } = definition
+  const options = definition.options.extend({ name: Named.shape.name }).strict()
+  return {
+    kind,
+    bind(given) {
+      const parsed = options.safeParse(given)
+      if (!parsed.success) return issuesOf(parsed.error)
+      const name = Named.parse(parsed.data).name ?? kind
+      const read = (testCase: Expecting) =>
+        expects.schema.optional().safeParse(testCase.expected?.[expects.key])
+      return {
+        name,
+        kind,
+        expects: expects.key,
+        issues(testCase) {
+          const expected = read(testCase)
+          return expected.success ? [] : issuesOf(expected.error, ['expected', expects.key])
+        },
+        forCase(testCase) {
+          const check = definition.check(parsed.data as Options, read(testCase).data)
+          return check && ((answer): Score => ({ name, ...check(answer) }))
+        },
+      }
+    },
+  }
+}
