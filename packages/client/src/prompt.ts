@@ -1,3 +1,6 @@
+import { RegistryError } from './errors.ts'
+import { formatTemplate, variablesOf } from './template.ts'
+
 /** Any value JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 export interface JsonObject {
@@ -120,4 +123,71 @@ export interface PromptSet {
   /** Over names, versions and digests. */
   readonly fingerprint: string
   readonly versions: Readonly<Record<string, Lineage>>
+}
+
+/** What is the same for every load of one version: made once, frozen, shared. */
+export interface PromptBody {
+  readonly name: string
+  readonly version: number
+  readonly template: Template
+  readonly modelConfig?: ModelConfig | undefined
+  readonly responseFormat?: JsonObject | undefined
+  readonly tags: Readonly<Record<string, string>>
+  readonly digest: string
+  readonly variables: readonly string[]
+}
+
+export interface PromptOrigin {
+  readonly source: PromptSource
+  readonly alias?: string | undefined
+  /** When the registry last said this, in milliseconds since the epoch; absent for a default. */
+  readonly confirmedAt?: number | undefined
+  readonly now: () => number
+}
+
+/** Freezes a version for good: callers share it. Takes ownership of the objects inside. */
+export function makeBody(version: Omit<PromptBody, 'variables'>): PromptBody {
+  const { name, version: number, template, modelConfig, responseFormat, tags, digest } = version
+  return deepFreeze({
+    name,
+    version: number,
+    template,
+    ...(modelConfig && { modelConfig }),
+    ...(responseFormat && { responseFormat }),
+    tags,
+    digest,
+    variables: variablesOf(template),
+  })
+}
+
+/** The value that a load returns. */
+export function makePrompt(body: PromptBody, { source, alias, confirmedAt, now }: PromptOrigin): Prompt {
+  return Object.freeze({
+    ...body,
+    ...(alias !== undefined && { alias }),
+    source,
+    isFallback: source === 'default',
+    get ageMs() {
+      return confirmedAt === undefined ? 0 : Math.max(0, now() - confirmedAt)
+    },
+    format: (values?: Readonly<Record<string, unknown>>) => formatPrompt(body, values),
+  }) as Prompt
+}
+
+/** An error names the prompt: a caller formats many. */
+function formatPrompt({ name, version, template }: PromptBody, values?: Readonly<Record<string, unknown>>) {
+  try {
+    return formatTemplate(template, values)
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error
+    throw new RegistryError(error.code, `prompt "${name}" version ${version}: ${error.message}`, {
+      cause: error,
+    })
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return Object.freeze(value)
 }

@@ -1,10 +1,13 @@
 /**
- * What a server needs of the client package: errors, the wire, digests, template rules. No client behaviour.
+ * What a server needs of the client package: errors, the wire, digests, template rules, validators. No client
+ * behaviour.
  * @module
  */
 export * from './digest.ts'
 export * from './errors.ts'
-export * from './log.ts'
 export type * from './prompt.ts'
+export * from './reference.ts'
+export * from './template.ts'
 export type * from './transport.ts'
+export * from './validate.ts'
 export * from './wire.ts'

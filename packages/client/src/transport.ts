@@ -27,6 +27,8 @@ export interface VersionDraft {
   readonly modelConfig?: ModelConfig | undefined
   readonly responseFormat?: JsonObject | undefined
   readonly commitMessage?: string | undefined
+  /** Description of the prompt when this makes it; default: the commit message. An existing one is not changed. */
+  readonly description?: string | undefined
   readonly tags?: Readonly<Record<string, string>> | undefined
 }
 

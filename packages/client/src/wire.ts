@@ -1,3 +1,16 @@
+import { digestOf, type PromptContent } from './digest.ts'
+import { InvalidInput, RegistryError } from './errors.ts'
+import type {
+  ChatMessage,
+  Json,
+  JsonObject,
+  ModelConfig,
+  PromptInfo,
+  PromptVersion,
+  Template,
+} from './prompt.ts'
+import type { Capabilities, Change, ChangeKind, SeedOutcome, SeedResult } from './transport.ts'
+
 /** Keys of the tags that hold a prompt on MLflow's wire, and of those that are ours (`promptkeep.*`). */
 export const TAG = {
   isPrompt: 'mlflow.prompt.is_prompt',
@@ -15,3 +28,219 @@ export const TAG = {
   /** + alias: weights of the other versions (a version tag). */
   rolloutPrefix: 'promptkeep.rollout.',
 } as const
+
+/** Version tags that hold the content: they never change and are no tags to a caller. */
+export const CONTENT_TAGS: ReadonlySet<string> = new Set([
+  TAG.isPrompt,
+  TAG.text,
+  TAG.type,
+  TAG.responseFormat,
+  TAG.modelConfig,
+])
+
+/** Tags that the library itself sets; a caller may read them. */
+export const OWN_TAGS: ReadonlySet<string> = new Set([TAG.digest, TAG.requestId, TAG.seeded])
+
+type Tags = Readonly<Record<string, string>>
+
+/** The tags of a version on the wire: its content, its digest, and the caller's own. */
+export async function versionTags(
+  content: PromptContent & { readonly tags?: Tags | undefined },
+): Promise<Tags> {
+  const { template, modelConfig, responseFormat, tags } = content
+  const isText = typeof template === 'string'
+  return {
+    ...tags,
+    [TAG.isPrompt]: 'true',
+    [TAG.type]: isText ? 'text' : 'chat',
+    [TAG.text]: isText ? template : JSON.stringify(template),
+    ...(responseFormat && { [TAG.responseFormat]: JSON.stringify(responseFormat) }),
+    ...(modelConfig && { [TAG.modelConfig]: JSON.stringify(modelConfig) }),
+    [TAG.digest]: await digestOf(content),
+  }
+}
+
+/**
+ * The content of a version from its tags. Lenient where MLflow is: no type means text, and the empty list
+ * template that its client writes is the text `[]`.
+ * @throws {InvalidInput} when they are no prompt's, or hold what cannot be read
+ */
+export function contentFromTags(tags: Tags): PromptContent {
+  const text = tags[TAG.text]
+  if (text === undefined) throw new InvalidInput(`is not a prompt: it has no tag ${TAG.text}`)
+  const modelConfig = parseObject(tags, TAG.modelConfig) as ModelConfig | undefined
+  const responseFormat = parseObject(tags, TAG.responseFormat)
+  return {
+    template: tags[TAG.type] === 'chat' ? parseMessages(text) : text,
+    ...(modelConfig && { modelConfig }),
+    ...(responseFormat && { responseFormat }),
+  }
+}
+
+function parseMessages(text: string): Template {
+  const messages = parseJson(text)
+  const isChat = Array.isArray(messages) && messages.every((m) => isRecord(m) && typeof m.role === 'string')
+  if (!isChat)
+    throw new InvalidInput(`holds no chat messages in its tag ${TAG.text}, though its type is chat`)
+  return messages as unknown as readonly ChatMessage[]
+}
+
+function parseObject(tags: Tags, key: string): JsonObject | undefined {
+  const text = tags[key]
+  if (text === undefined) return undefined
+  const value = parseJson(text)
+  if (!isRecord(value)) throw new InvalidInput(`holds no JSON object in its tag ${key}`)
+  return value as JsonObject
+}
+
+const parseJson = (text: string): Json | undefined => {
+  try {
+    return JSON.parse(text) as Json
+  } catch {
+    return undefined
+  }
+}
+
+/** A `model_version` of MLflow. @throws {RegistryError} `INVALID_INPUT` for a plain model, `UNAVAILABLE` if unreadable */
+export async function toPromptVersion(wire: unknown): Promise<PromptVersion> {
+  const it = readRecord(wire, 'model_version')
+  const name = readString(it, 'name')
+  const version = Number(readString(it, 'version')) // a decimal text on the wire, in both directions
+  if (!Number.isInteger(version)) unreadable('version')
+  const tags = readTags(it)
+  const content = readContent(name, version, tags)
+  return {
+    name,
+    version,
+    ...content,
+    commitMessage: typeof it.description === 'string' ? it.description : '', // left out after an update without one
+    tags: Object.fromEntries(Object.entries(tags).filter(([key]) => !CONTENT_TAGS.has(key))),
+    aliases: Array.isArray(it.aliases) ? it.aliases.filter((a) => typeof a === 'string') : [],
+    createdAt: readTime(it, 'creation_timestamp'),
+    digest: await digestOf(content),
+  } as PromptVersion
+}
+
+function readContent(name: string, version: number, tags: Tags): PromptContent {
+  try {
+    return contentFromTags(tags)
+  } catch (error) {
+    throw new InvalidInput(`"${name}" version ${version} ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** A `registered_model` of MLflow. @throws {RegistryError} as {@link toPromptVersion} */
+export function toPromptInfo(wire: unknown): PromptInfo {
+  const it = readRecord(wire, 'registered_model')
+  const name = readString(it, 'name')
+  const { [TAG.isPrompt]: isPrompt, ...tags } = readTags(it)
+  if (isPrompt?.toLowerCase() !== 'true') {
+    throw new InvalidInput(`"${name}" is registered as a model, not as a prompt`)
+  }
+  const aliases = readList(it, 'aliases').map((a) => [
+    readString(a, 'alias'),
+    Number(readString(a, 'version')),
+  ])
+  const numbers = readList(it, 'latest_versions').map((v) => Number(readString(v, 'version')))
+  return {
+    name,
+    description: typeof it.description === 'string' ? it.description : '',
+    tags,
+    aliases: Object.fromEntries(aliases),
+    ...(numbers.length > 0 && { latestVersion: Math.max(...numbers) }), // one per stage, in no order
+    createdAt: readTime(it, 'creation_timestamp'),
+    updatedAt: readTime(it, 'last_updated_timestamp'),
+  }
+}
+
+/** Our servers' answer to `capabilities`. */
+export function toCapabilities(wire: unknown): Capabilities {
+  const it = readRecord(wire, 'capabilities')
+  return {
+    server: it.server === 'promptkeep' ? 'promptkeep' : 'mlflow',
+    version: readString(it, 'version'),
+    seed: it.seed === true,
+    compareAndSet: it.compare_and_set === true,
+    history: it.history === true,
+  }
+}
+
+/** One row of our change log, as `toChange` of the server's JSON. */
+export function toChange(wire: unknown): Change {
+  const it = readRecord(wire, 'change')
+  const text = (key: string) => (typeof it[key] === 'string' ? it[key] : undefined)
+  const number = (key: string) => (typeof it[key] === 'number' ? it[key] : undefined)
+  const change = {
+    seq: number('seq'),
+    kind: readString(it, 'kind') as ChangeKind,
+    prompt: readString(it, 'prompt'),
+    alias: text('alias'),
+    from: number('from'),
+    to: number('to'),
+    newName: text('new_name'),
+    digest: text('digest'),
+    actor: text('actor'),
+    reason: text('reason'),
+    evidence: text('evidence'),
+    at: readTime(it, 'at'),
+  }
+  return Object.fromEntries(
+    Object.entries(change).filter(([, value]) => value !== undefined),
+  ) as unknown as Change
+}
+
+/** A change as our server writes it. */
+export function fromChange({ newName, ...rest }: Change): Record<string, Json> {
+  return { ...(rest as Record<string, Json>), ...(newName !== undefined && { new_name: newName }) }
+}
+
+export function toSeedResult(wire: unknown): SeedResult {
+  const it = readRecord(wire, 'seed')
+  const outcome = readString(it, 'outcome')
+  if (!['seeded', 'skipped', 'healed'].includes(outcome)) unreadable('outcome')
+  if (it.current === undefined || it.current === null) return { outcome: outcome as SeedOutcome }
+  const current = readRecord(it.current, 'current')
+  if (typeof current.version !== 'number') unreadable('current.version')
+  return {
+    outcome: outcome as SeedOutcome,
+    current: { version: current.version, digest: readString(current, 'digest') },
+  }
+}
+
+/** MLflow leaves empty lists out; a tag without a value is "". */
+export const readList = (it: JsonObject, key: string): JsonObject[] => {
+  const list = it[key] ?? []
+  if (!Array.isArray(list)) unreadable(key)
+  return list.map((item) => readRecord(item, key))
+}
+
+function readTags(it: JsonObject): Tags {
+  return Object.fromEntries(
+    readList(it, 'tags').map((tag) => [
+      readString(tag, 'key'),
+      typeof tag.value === 'string' ? tag.value : '',
+    ]),
+  )
+}
+
+export function readRecord(value: unknown, what: string): JsonObject {
+  return isRecord(value) ? (value as JsonObject) : unreadable(what)
+}
+
+export function readString(it: JsonObject, key: string): string {
+  const value = it[key]
+  return typeof value === 'string' ? value : unreadable(key)
+}
+
+/** int64 is a number on MLflow's wire, and a text in strict protobuf JSON: both are read. */
+function readTime(it: JsonObject, key: string): number {
+  const value = Number(it[key] ?? 0)
+  return Number.isFinite(value) ? value : unreadable(key)
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function unreadable(what: string): never {
+  throw new RegistryError('UNAVAILABLE', `answered in a form that cannot be read (${what})`)
+}

@@ -1,0 +1,11 @@
+/**
+ * For tests of programs that load prompts: a registry in memory, with faults on demand.
+ * @module
+ */
+export {
+  type Call,
+  createMemoryTransport,
+  type Fault,
+  type MemoryOptions,
+  type MemoryTransport,
+} from './memory.ts'
