@@ -105,7 +105,7 @@ export interface PromptStore {
   rename(name: string, newName: string, author: Author): Promise<RegisteredModel>
   /** With its versions; numbering starts again at 1 for the next prompt of this name. @throws {PromptNotFound} */
   delete(name: string, author: Author): Promise<void>
-  /** MLflow's rule that plain searches leave prompts out is already a clause here. */
+  /** As MLflow: prompts are found only by a clause that asks for them (`store/search.ts`). */
   search(search: Search): Promise<Found<RegisteredModel>>
   /** @throws {PromptNotFound} @throws {InvalidInput} when the tag says whether it is a prompt */
   setTag(name: string, key: string, value: string): Promise<void>
