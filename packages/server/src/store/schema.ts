@@ -17,7 +17,7 @@ export interface Tables {
   run_tags: RunTagTable
   params: ParamTable
   metrics: MetricTable
-  latest_metrics: MetricTable
+  latest_metrics: LatestMetricTable
 }
 
 /** A query outside a transaction, or inside one. */
@@ -146,7 +146,7 @@ export interface ParamTable {
   position: number
 }
 
-/** In `latest_metrics` a key has one row: the highest (step, timestamp, value). */
+/** Every point that was ever logged. */
 export interface MetricTable {
   run_id: string
   key: string
@@ -155,4 +155,9 @@ export interface MetricTable {
   is_nan: number
   timestamp: number
   step: number
+}
+
+/** One row a key: its highest (step, timestamp, value). */
+export interface LatestMetricTable extends MetricTable {
+  position: number
 }

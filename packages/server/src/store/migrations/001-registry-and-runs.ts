@@ -48,6 +48,8 @@ export const registryAndRuns: Migration = {
          primary key (model_id, version),
          unique (model_id, request_id)`,
       ),
+      // Finds the newest live version of a stage, and of all.
+      `create index live_versions on versions (model_id, stage, version) where deleted_at is null`,
       table(
         'version_tags',
         `model_id ${integer} not null,
@@ -157,6 +159,7 @@ export const registryAndRuns: Migration = {
          is_nan ${integer} not null,
          timestamp ${integer} not null,
          step ${integer} not null,
+         position ${integer} not null,
          primary key (run_id, key)`,
       ),
     ]
