@@ -182,6 +182,26 @@ tags: { team: core }
     { rule: 'no text', text: '---\ntype: text\n---\n \n', want: 'p/x.md:4: has no text' },
     { rule: 'U+0000', text: 'a\nb\0', want: 'p/x.md:2: holds the character U+0000' },
     {
+      rule: 'variables that the text does not have, and the reverse',
+      text: '---\ndescription: d\nvariables: [b, c]\n---\n{{ a }} {{ b }}',
+      want: 'p/x.md:3: variables must be those of the text: the text uses a, which it does not list; it lists c,',
+    },
+    {
+      rule: 'a setting out of its range',
+      text: '---\nmodel_config: { temperature: -1 }\n---\nt',
+      want: 'p/x.md:2: model_config.temperature must be',
+    },
+    {
+      rule: 'a reserved tag',
+      text: '---\ntags: { promptkeep.digest: a }\n---\nt',
+      want: 'p/x.md:2: tags key',
+    },
+    {
+      rule: 'half a character',
+      text: '---\ndescription: "\\uD800"\n---\nt',
+      want: 'p/x.md:2: description holds',
+    },
+    {
       rule: "a name that is not the file's",
       text: '---\nname: y\n---\nt',
       want: 'p/x.md:2: name is "y", but the file\'s name says "x"',

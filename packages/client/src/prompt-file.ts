@@ -1,4 +1,5 @@
 import { isMap, isSeq } from 'yaml'
+import { InvalidInput } from './errors.ts'
 import {
   editFrontMatter,
   fileError,
@@ -11,6 +12,8 @@ import {
   toYaml,
 } from './front-matter.ts'
 import type { ChatMessage, JsonObject, ModelConfig, Template } from './prompt.ts'
+import { variablesOf } from './template.ts'
+import { checkModelConfig, checkNote, checkTags, checkTemplate } from './validate.ts'
 
 /** A prompt as people edit it: front matter between `---` lines, then the text. */
 export interface PromptFile {
@@ -24,7 +27,7 @@ export interface PromptFile {
   readonly modelConfig?: ModelConfig
   readonly responseFormat?: JsonObject
   readonly tags?: Readonly<Record<string, string>>
-  /** As the front matter lists them; absent when it does not. */
+  /** As the front matter lists them, which is as the text uses them, in any order; absent when it does not. */
   readonly variables?: readonly string[]
 }
 
@@ -78,6 +81,12 @@ export function parsePromptFile(text: string, path: string): PromptFile {
   const responseFormat = matter.object('response_format')
   const tags = matter.strings('tags')
   const variables = matter.list('variables')
+  const check = (line: number, validate: () => void) => locate(path, line, validate)
+  check(parts.bodyLine, () => checkTemplate(template, 'the text'))
+  check(matter.line('description'), () => description && checkNote(description, 'description'))
+  check(matter.line('model_config'), () => modelConfig && checkModelConfig(modelConfig, 'model_config'))
+  check(matter.line('tags'), () => tags && checkTags(tags))
+  check(matter.line('variables'), () => variables && checkVariables(variables, template))
   return {
     name,
     path,
@@ -127,6 +136,27 @@ export function promptNameOf(path: string): string {
       `"${name}" cannot be a prompt's file: use letters, digits, _ - and . (not first)`,
     )
   return name
+}
+
+/** Says where in the file it was that a validator refused. */
+function locate(path: string, line: number, validate: () => void): void {
+  try {
+    validate()
+  } catch (error) {
+    throw fileError(path, line, (error as Error).message)
+  }
+}
+
+function checkVariables(listed: readonly string[], template: Template): void {
+  const used = variablesOf(template)
+  const missing = used.filter((name) => !listed.includes(name))
+  const unused = listed.filter((name) => !used.includes(name))
+  if (missing.length + unused.length === 0) return
+  const said = [
+    missing.length > 0 ? `the text uses ${missing.join(', ')}, which it does not list` : '',
+    unused.length > 0 ? `it lists ${unused.join(', ')}, which the text does not use` : '',
+  ].filter((part) => part !== '')
+  throw new InvalidInput(`variables must be those of the text: ${said.join('; ')}`)
 }
 
 function readMessages({ body, bodyLine }: SplitFile, path: string): readonly ChatMessage[] {
