@@ -80,15 +80,15 @@ export const oneOf = <const N extends string>(...names: readonly N[]): Optional<
   absent: () => undefined,
 })
 
-/** A list; absent reads as empty, because protobuf knows no difference. */
-export const list = <T>(item: Field<T>): Field<readonly T[]> => ({
+/** A list; absent reads as empty, because protobuf knows no difference. Unknown names of an enumeration are left out. */
+export const list = <T>(item: Field<T>): Field<readonly NonNullable<T>[]> => ({
   repeated: true,
   read(value, path) {
     if (!Array.isArray(value)) throw invalidValue(value, path)
-    return value.map((one, index) => {
+    return value.flatMap((one, index) => {
       if (one === null) throw invalidValue(one, `${path}[${index}]`)
-      return item.read(one, `${path}[${index}]`)
-    })
+      return item.read(one, `${path}[${index}]`) ?? []
+    }) as NonNullable<T>[]
   },
   absent: () => [],
 })

@@ -1,6 +1,11 @@
+import type { HttpBindings } from '@hono/node-server'
 import { InvalidInput } from '@promptkeep/client/protocol'
 import type { Context, MiddlewareHandler } from 'hono'
+import { decodeUtf8, parseJson } from '../../json-body.ts'
 import { type Fields, isObject, type RequestOf, readFields } from './fields.ts'
+
+/** No limit of the server's covers it, see {@link bytesOf}. */
+const MAX_GET_BODY_BYTES = 1024 * 1024
 
 /**
  * Reads a request as MLflow's server does (protobuf JSON), into `c.get('request')`.
@@ -46,11 +51,24 @@ function scalar(fields: Fields, name: string, query: URLSearchParams): unknown {
 
 async function readBody(c: Context): Promise<Record<string, unknown>> {
   requireJson(c)
-  const once = parsed(decoded(await c.req.arrayBuffer()))
-  const body = typeof once === 'string' ? parsed(once) : once
+  const once = parseJson(decodeUtf8(await bytesOf(c)))
+  const body = typeof once === 'string' ? parseJson(once) : once
   if (body === undefined || body === null) return {}
   if (!isObject(body)) throw new InvalidInput('Invalid request body: a JSON object is expected.')
   return body
+}
+
+/** A `Request` cannot hold the body of a GET, which MLflow reads; Node's own message still has it. */
+async function bytesOf(c: Context): Promise<ArrayBuffer | Uint8Array> {
+  if (c.req.method !== 'GET') return c.req.arrayBuffer()
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of (c.env as Partial<HttpBindings> | undefined)?.incoming ?? []) {
+    size += chunk.length
+    if (size > MAX_GET_BODY_BYTES) throw new InvalidInput('The body of a GET may have 1 MB.', { status: 413 })
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }
 
 function requireJson(c: Context): void {
@@ -59,21 +77,4 @@ function requireJson(c: Context): void {
   if (type === undefined) throw new InvalidInput('Bad Request. Content-Type header is missing.')
   if (type.split(';')[0] !== 'application/json')
     throw new InvalidInput("Bad Request. Content-Type must be one of ['application/json'].")
-}
-
-function decoded(body: ArrayBuffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body)
-  } catch (cause) {
-    throw new InvalidInput('Invalid request body: it is not UTF-8.', { cause })
-  }
-}
-
-/** `undefined` for text that is not JSON. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -14,8 +14,8 @@ export const pairs = (tags: Tags): { key: string; value: string }[] =>
   Object.entries(tags).map(([key, value]) => ({ key, value }))
 
 /** The reverse: of equal keys the last one wins. */
-export const tagsOf = (sent: readonly ({ key: string; value: string } | undefined)[]): Tags =>
-  Object.fromEntries(sent.flatMap((tag) => (tag === undefined ? [] : [[tag.key, tag.value]])))
+export const tagsOf = (sent: readonly { key: string; value: string }[]): Tags =>
+  Object.fromEntries(sent.map(({ key, value }) => [key, value]))
 
 export const wireModel = (model: RegisteredModel) => ({
   name: model.name,

@@ -1,0 +1,65 @@
+import { Conflict, type Logger, RegistryError, WIRE } from '@promptkeep/client/protocol'
+import type { Context } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import type { ServerEnv } from './env.ts'
+
+/** MLflow's error body; `current` only for a conflict on an alias. */
+interface ErrorBody {
+  readonly error_code: string
+  readonly message: string
+  readonly sqlstate: string
+  readonly error_class: string
+  readonly current?: number | null
+}
+
+/** The one place where an error becomes an answer. What is not ours is logged in full and told in general. */
+export const onError = (log: Logger) =>
+  function onError(error: Error, c: Context<ServerEnv>): Response {
+    if (error instanceof RegistryError) return refuse(c, error)
+    if (error instanceof HTTPException) return badRequest(c, error)
+    const { name, message, stack } = error
+    const correlationId = c.get('correlationId')
+    log.error(
+      { correlationId, method: c.req.method, path: c.req.path, err: { name, message, stack } },
+      'request.failed',
+    )
+    return c.json(
+      errorBody(
+        'INTERNAL_ERROR',
+        `The server failed; its log has the cause under correlation id ${correlationId}.`,
+      ),
+      500,
+    )
+  }
+
+/** No such path, or no such method on it: JSON, so that a client can show it. */
+export const noSuchPath = (c: Context, allow: readonly string[]): Response => {
+  if (allow.length === 0)
+    return c.json(errorBody('ENDPOINT_NOT_FOUND', `No endpoint ${c.req.method} ${c.req.path}.`), 404)
+  c.header('Allow', allow.join(', '))
+  const message = `The method ${c.req.method} is not allowed for ${c.req.path}; allowed are ${allow.join(', ')}.`
+  return c.json(errorBody('BAD_REQUEST', message), 405)
+}
+
+export function errorBody(code: string, message: string): ErrorBody {
+  return {
+    error_code: code,
+    message,
+    sqlstate: code === 'INTERNAL_ERROR' ? 'XXM00' : 'KAM00',
+    error_class: code === 'RESOURCE_DOES_NOT_EXIST' ? 'RESOURCE_NOT_FOUND' : code,
+  }
+}
+
+function refuse(c: Context, error: RegistryError): Response {
+  const { status = WIRE[error.code].status, mlflowCode = WIRE[error.code].mlflowCode } = error
+  const body = errorBody(mlflowCode, error.message)
+  return c.json(
+    error instanceof Conflict ? { ...body, current: error.current } : body,
+    status as ContentfulStatusCode,
+  )
+}
+
+function badRequest(c: Context, error: HTTPException): Response {
+  return c.json(errorBody('INVALID_PARAMETER_VALUE', error.message), error.status)
+}
