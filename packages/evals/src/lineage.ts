@@ -57,9 +57,7 @@ export async function traceLineage(results: readonly CaseResult[], rules: Lineag
     problems.push(...usedProblems(name, used, rules))
     if (version > 0) problems.push(...(await unknownProblems(name, lineage, rules.registry)))
   }
-  if (uses.length === 0 && results.some(({ result }) => result))
-    problems.push('the target reported no prompts')
-  problems.push(...candidateProblems(uses, rules))
+  if (rules.complete) problems.push(...missingProblems(uses, rules))
   return {
     prompts: Object.fromEntries(prompts),
     fingerprint: await fingerprintOf(

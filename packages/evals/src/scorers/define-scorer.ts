@@ -45,7 +45,12 @@ interface Definition<Options, Expected> {
   check(options: Options, expected: Expected | undefined): Check | undefined
 }
 
-const Named = z.looseObject({ name: z.string().min(1).max(100).optional() })
+const Named = z.looseObject({
+  name: z
+    .string()
+    .regex(/^[\w-]{1,100}$/, 'must be letters, digits, _ and -')
+    .optional(),
+})
 
 /** Makes a kind out of what is particular to it: options, what a case may expect, and the check itself. */
 export function defineScorer<Options, Expected>(definition: Definition<Options, Expected>): ScorerKind {
