@@ -121,7 +121,10 @@ export interface PromptStore {
 export interface SeedDraft {
   readonly name: string
   readonly alias: string
+  /** Of the prompt. */
   readonly description: string
+  /** Description of the version. */
+  readonly commitMessage: string
   /** All tags of the version as they go on the wire, content included. */
   readonly versionTags: Tags
   readonly promptTags: Tags
