@@ -25,7 +25,7 @@ const stem = (word: string) => (/^[a-z]+$/.test(word) ? stemmer(word) : word)
 const asSet = (words: readonly string[]) => new Set(words.map(fold))
 const stems = (words: string) => new Set(words.split(/\s+/).map((word) => stem(fold(word))))
 
-const ENGLISH = asSet(eng)
+const ENGLISH = asSet([...eng, 'does', 'did', 'doing', 'done'])
 /** English first: it wins a tie. */
 const LANGUAGES = [
   ENGLISH,

@@ -1,0 +1,242 @@
+import { type RunContext, tool } from '@openai/agents'
+import type { Logger } from '@promptkeep/client'
+import { z } from 'zod'
+import type { AssistantContext, AssistantTool } from '../agents/context.ts'
+import {
+  type AddOutcome,
+  MEMORY_TYPES,
+  type MemoryHit,
+  type MemoryLimits,
+  type MemoryStore,
+} from '../db/memories.ts'
+import { countTokens } from '../tokens.ts'
+import type { RateLimit } from './rate-limit.ts'
+
+export interface MemoryToolsOptions {
+  readonly memories: MemoryStore
+  readonly limits: MemoryLimits
+  /** Searches per user. */
+  readonly reads: RateLimit
+  readonly log: Logger
+}
+
+const MAX_CONTENT = 2000
+const MAX_HITS = 10
+const MAX_CANDIDATES = 5
+/** What a search may add to a specialist's request. */
+const HIT_TOKEN_BUDGET = 1000
+/** Below it nothing is kept; up to {@link SURE} the user is asked first. */
+const UNSURE = 0.5
+const SURE = 0.7
+
+/** The memory specialist's tools. Each answers JSON at once, and says what really happened. */
+export function createMemoryTools({
+  memories,
+  limits,
+  reads,
+  log,
+}: MemoryToolsOptions): readonly AssistantTool[] {
+  /** A model that is told "something went wrong" tells the user that it worked; so it is told what did not happen. */
+  const failing =
+    (tool: string, answer: object) => (context: RunContext<AssistantContext>, error: unknown) => {
+      log.warn({ tool, correlationId: context.context.correlationId, err: error }, 'tool.failed')
+      return json(answer)
+    }
+
+  const query = tool<typeof Query, AssistantContext, string>({
+    name: 'query_memory_tool',
+    description:
+      'Searches what is remembered about the user by its words. An unrelated query finds nothing; an empty one lists the newest.',
+    parameters: Query,
+    async execute({ query, types }, context) {
+      const { userId } = of(context)
+      const left = reads.take(userId)
+      if (left === undefined) return json(nothing('rate limit exceeded: try again in a minute', 0))
+      const { hits, total } = await memories.search(userId, query, {
+        types: types ?? undefined,
+        limit: MAX_HITS,
+      })
+      const shown = withinBudget(hits)
+      return json({
+        memories: shown.map(({ content, type, relevance, createdAt, importance }) => ({
+          ...{ content, type, relevance: round(relevance) },
+          context: `saved ${new Date(createdAt).toISOString().slice(0, 10)}${importance > 0.5 ? `, importance ${importance}` : ''}`,
+        })),
+        metadata: {
+          ...{ count: shown.length, truncated: shown.length < total, total_available: total },
+          remaining_rate_limit: left,
+        },
+      })
+    },
+    errorFunction: failing('query_memory_tool', nothing('memory cannot be read now', null)),
+  })
+
+  const save = tool<typeof Save, AssistantContext, string>({
+    name: 'save_memory_tool',
+    description:
+      'Saves one statement about the user. Answers stored, duplicate or refused with the reason; nothing is saved later.',
+    parameters: Save,
+    async execute({ content: given, memory_type, confidence: sureness, importance, replaces_id }, context) {
+      const { userId, conversationId, correlationId } = of(context)
+      const content = given.trim()
+      const confidence = sureness ?? 0.8
+      const refusal = reasonToRefuse(content, confidence, importance ?? 0.5)
+      if (refusal) return json({ success: false, action: 'refused', ...refusal })
+      const saved = await memories.add(
+        {
+          ...{ userId, conversationId, correlationId, content, type: memory_type, confidence },
+          ...{ importance: importance ?? 0.5, replacesId: replaces_id ?? undefined },
+        },
+        limits,
+      )
+      return json(answerTo(saved, content, memory_type, limits))
+    },
+    errorFunction: failing('save_memory_tool', {
+      ...{ success: false, action: 'refused', reason: 'error' },
+      message: 'Nothing was saved: the call was not understood, or memory cannot be written now.',
+    }),
+  })
+
+  const remove = tool<typeof Delete, AssistantContext, string>({
+    name: 'delete_memory_tool',
+    description:
+      'Deletes one memory. First call it with a description only: it answers candidates with their ids. Then call it with the id of the one that the user means; ask the user when several fit.',
+    parameters: Delete,
+    async execute({ description, id }, context) {
+      const { userId, conversationId } = of(context)
+      if (id) return json(deletion(await memories.remove(userId, conversationId, id), id))
+      const { hits } = await memories.search(userId, description, { limit: MAX_CANDIDATES })
+      if (hits.length === 0)
+        return json({ success: true, action: 'not_found', message: 'No memory fits this description.' })
+      await memories.noteShown(
+        userId,
+        conversationId,
+        hits.map((hit) => hit.id),
+      )
+      return json({
+        success: true,
+        action: 'candidates_found',
+        candidates: hits.map(({ id, content, type, relevance }) => ({
+          id,
+          content,
+          type,
+          relevance: round(relevance),
+        })),
+        message: 'Nothing is deleted yet. Call again with the id of the one that is meant.',
+      })
+    },
+    errorFunction: failing('delete_memory_tool', {
+      ...{ success: false, action: 'error' },
+      message: 'Nothing was deleted: the call was not understood, or memory cannot be written now.',
+    }),
+  })
+
+  return [query, save, remove]
+}
+
+const Query = z.object({
+  query: z.string().describe('A few words to find; empty for whatever there is'),
+  types: z.array(z.enum(MEMORY_TYPES)).nullish().describe('Only these types'),
+})
+const Save = z.object({
+  content: z
+    .string()
+    .describe(`One self-contained statement in the third person, at most ${MAX_CONTENT} characters`),
+  memory_type: z.enum(MEMORY_TYPES),
+  confidence: z.number().nullish().describe('How sure it is, 0 to 1; 0.8 unless given'),
+  importance: z.number().nullish().describe('How much it matters, 0 to 1; 0.5 unless given'),
+  replaces_id: z
+    .string()
+    .nullish()
+    .describe('Id, from delete_memory_tool’s candidates, of the memory that this one corrects'),
+})
+const Delete = z.object({
+  description: z.string().describe('What the memory says'),
+  id: z.string().nullish().describe('Id of a candidate that was shown before'),
+})
+
+/** Identity comes from the run and nowhere else. */
+function of(context: RunContext<AssistantContext> | undefined): AssistantContext {
+  if (!context) throw new Error('a memory tool was called outside a run')
+  return context.context
+}
+
+function reasonToRefuse(content: string, confidence: number, importance: number) {
+  const refused = (reason: string, message: string) => ({ reason, message })
+  if (content === '') return refused('empty', 'content is empty; give one statement about the user.')
+  if (content.length > MAX_CONTENT) {
+    return refused('too_long', `content has ${content.length} characters; at most ${MAX_CONTENT} are kept.`)
+  }
+  if (/[\0\p{Surrogate}]/u.test(content)) {
+    return refused('not_text', 'content holds characters that cannot be stored.')
+  }
+  if (!(confidence >= 0 && confidence <= 1))
+    return refused('bad_confidence', `confidence is ${confidence}; it goes from 0 to 1.`)
+  if (!(importance >= 0 && importance <= 1))
+    return refused('bad_importance', `importance is ${importance}; it goes from 0 to 1.`)
+  if (confidence < UNSURE)
+    return refused('low_confidence', `confidence ${confidence} is too low to keep; nothing was saved.`)
+  if (confidence < SURE) {
+    return refused(
+      'confirm_with_user',
+      'Not sure enough: ask the user whether it is true, then save it with a higher confidence.',
+    )
+  }
+  return undefined
+}
+
+function answerTo(saved: AddOutcome, content: string, type: string, limits: MemoryLimits) {
+  switch (saved.outcome) {
+    case 'stored':
+      return { success: true, action: 'stored', id: saved.id, content, type }
+    case 'duplicate':
+      return { success: true, action: 'duplicate', message: 'This is remembered already; nothing was added.' }
+    case 'limited': {
+      const limit =
+        saved.by === 'perConversation'
+          ? `${limits.perConversation} memories a conversation`
+          : `${limits.perHour} memories an hour`
+      return {
+        success: false,
+        action: 'refused',
+        reason: 'limit',
+        message: `The limit of ${limit} is reached; nothing was saved.`,
+      }
+    }
+    case 'not_shown':
+    case 'gone':
+      return {
+        ...{ success: false, action: 'refused', reason: 'bad_replaces_id' },
+        message: `replaces_id is no current memory that was shown in this conversation; nothing was saved.`,
+      }
+  }
+}
+
+function deletion(outcome: 'deleted' | 'gone' | 'not_shown', id: string) {
+  if (outcome === 'deleted') return { success: true, action: 'deleted', id }
+  if (outcome === 'gone')
+    return { success: true, action: 'not_found', message: 'This memory is deleted or replaced already.' }
+  return {
+    ...{ success: false, action: 'refused', reason: 'not_shown' },
+    message:
+      'Only a memory that was shown as a candidate in this conversation can be deleted. Call without an id first.',
+  }
+}
+
+/** Whole memories, best first, until one would pass the budget. */
+function withinBudget(hits: readonly MemoryHit[]): MemoryHit[] {
+  let tokens = 0
+  const end = hits.findIndex(({ content }) => {
+    tokens += countTokens(content)
+    return tokens > HIT_TOKEN_BUDGET
+  })
+  return end < 0 ? [...hits] : hits.slice(0, end)
+}
+
+const nothing = (error: string, remaining: number | null) => ({
+  success: false,
+  memories: [],
+  metadata: { count: 0, truncated: false, total_available: 0, remaining_rate_limit: remaining, error },
+})
+const json = (value: object) => JSON.stringify(value)
+const round = (value: number) => Math.round(value * 1000) / 1000
