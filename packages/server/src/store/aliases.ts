@@ -1,0 +1,147 @@
+import { type Change, Conflict, PromptNotFound, RegistryError } from '@promptkeep/client/protocol'
+import { sql } from 'kysely'
+import { appendChange, lockLog } from './changes.ts'
+import type { StoreContext } from './context.ts'
+import { type LockedModel, requireModel } from './model-rows.ts'
+import type { Tx } from './schema.ts'
+import type { AliasMove, AliasStore, Author } from './store.ts'
+import { lockVersion, toVersion, type VersionRow, versionColumns } from './version-rows.ts'
+
+/** Movable names of versions. */
+export function createAliasStore({ db, dialect, now }: StoreContext): AliasStore {
+  return {
+    async find(name, alias) {
+      const isLatest = alias.toLowerCase() === 'latest'
+      const { rows } = await sql<VersionRow | { readonly version: null }>`
+        select ${versionColumns(dialect)} from models m
+          ${isLatest ? newestVersion : versionOf(alias)} where m.name = ${name}`.execute(db)
+      const [row] = rows
+      if (!row) throw new PromptNotFound(name)
+      if (row.version !== null) return toVersion(row)
+      if (!isLatest) return undefined
+      throw new RegistryError('VERSION_NOT_FOUND', `Latest version not found for model ${name}.`)
+    },
+
+    move: (move) =>
+      db.transaction().execute(async (tx) => {
+        const { name, alias, to, expected } = move
+        await lockLog(tx, dialect)
+        const { modelId, digest } = await lockVersion(tx, dialect, name, to)
+        const from = await currentVersion(tx, modelId, alias)
+        if (expected !== undefined && expected !== (from ?? null))
+          throw new Conflict(conflictText(move, from), from ?? null)
+        return pointAlias(tx, { model: { id: modelId, name }, alias, from, to, digest, at: now() }, move)
+      }),
+
+    remove: (name, alias, author) =>
+      db.transaction().execute(async (tx) => {
+        await lockLog(tx, dialect)
+        const { id } = await requireModel(tx, dialect, name)
+        await removeAliases(tx, { model: { id, name }, alias, at: now() }, author)
+      }),
+  }
+}
+
+const newestVersion = sql`left join versions v on v.model_id = m.id and v.version = (
+  select max(version) from versions where model_id = m.id and deleted_at is null)`
+
+const versionOf = (alias: string) => sql`
+  left join aliases wanted on wanted.model_id = m.id and wanted.alias = ${alias}
+  left join versions v on v.model_id = m.id and v.version = wanted.version`
+
+const conflictText = ({ name, alias, expected }: AliasMove, current: number | undefined) =>
+  `The alias ${alias} of ${name} is ${current === undefined ? 'not set' : `at version ${current}`}, ` +
+  `not ${expected === null ? 'unset' : `at version ${expected}`} as the caller expected.`
+
+/** The version that an alias says now. */
+export async function currentVersion(tx: Tx, modelId: number, alias: string): Promise<number | undefined> {
+  const row = await tx
+    .selectFrom('aliases')
+    .select('version')
+    .where('model_id', '=', modelId)
+    .where('alias', '=', alias)
+    .executeTakeFirst()
+  return row?.version
+}
+
+export interface Pointing {
+  readonly model: Pick<LockedModel, 'id' | 'name'>
+  readonly alias: string
+  readonly from: number | undefined
+  readonly to: number
+  readonly digest: string | null
+  readonly at: number
+}
+
+/** Points an alias and logs it. A move to where it already is is logged too: somebody decided it again. */
+export async function pointAlias(
+  tx: Tx,
+  { model, alias, from, to, digest, at }: Pointing,
+  { actor, reason, evidence }: Author & { readonly evidence?: string | undefined },
+): Promise<Change> {
+  await tx
+    .insertInto('aliases')
+    .values({ model_id: model.id, alias, version: to })
+    .onConflict((conflict) => conflict.columns(['model_id', 'alias']).doUpdateSet({ version: to }))
+    .execute()
+  return appendChange(
+    tx,
+    {
+      modelId: model.id,
+      kind: 'alias.moved',
+      prompt: model.name,
+      alias,
+      ...(from !== undefined && { from }),
+      to,
+      ...(digest !== null && { digest }),
+      ...(evidence !== undefined && { evidence }),
+      at,
+    },
+    { actor, reason },
+  )
+}
+
+export interface Removal {
+  readonly model: Pick<LockedModel, 'id' | 'name'>
+  /** One alias by name, or all that point at one version. */
+  readonly alias?: string
+  readonly version?: number
+  readonly at: number
+}
+
+/** Removes aliases, each as a change of its own. */
+export async function removeAliases(
+  tx: Tx,
+  { model, alias, version, at }: Removal,
+  author: Author,
+): Promise<void> {
+  const rows = await tx
+    .selectFrom('aliases')
+    .innerJoin('versions', (join) =>
+      join
+        .onRef('versions.model_id', '=', 'aliases.model_id')
+        .onRef('versions.version', '=', 'aliases.version'),
+    )
+    .select(['aliases.alias', 'aliases.version', 'versions.digest'])
+    .where('aliases.model_id', '=', model.id)
+    .$if(alias !== undefined, (query) => query.where('aliases.alias', '=', alias ?? ''))
+    .$if(version !== undefined, (query) => query.where('aliases.version', '=', version ?? 0))
+    .orderBy('aliases.alias')
+    .execute()
+  for (const row of rows) {
+    await tx.deleteFrom('aliases').where('model_id', '=', model.id).where('alias', '=', row.alias).execute()
+    await appendChange(
+      tx,
+      {
+        modelId: model.id,
+        kind: 'alias.removed',
+        prompt: model.name,
+        alias: row.alias,
+        from: row.version,
+        ...(row.digest !== null && { digest: row.digest }),
+        at,
+      },
+      author,
+    )
+  }
+}

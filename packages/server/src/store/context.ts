@@ -1,0 +1,11 @@
+import type { Db, SqlDialect } from './schema.ts'
+
+/** What the parts of the store share. */
+export interface StoreContext {
+  readonly db: Db
+  readonly dialect: SqlDialect
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Lets MLflow's `set_prompt_model_config` edit a version, as a logged change. */
+  readonly allowModelConfigEdit: boolean
+}

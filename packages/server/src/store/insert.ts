@@ -1,0 +1,88 @@
+import { type Change, TAG } from '@promptkeep/client/protocol'
+import { appendChange } from './changes.ts'
+import { nextNumber } from './counters.ts'
+import { type LockedModel, lockModel } from './model-rows.ts'
+import { kindOf, nameTaken } from './name-taken.ts'
+import type { SqlDialect, Tx } from './schema.ts'
+import type { Author, Tags, VersionDraft } from './store.ts'
+import { insertTags, readTag } from './tags.ts'
+
+export interface ModelDraft {
+  readonly name: string
+  readonly description: string
+  readonly tags: Tags
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
+
+/** @throws {RegistryError} `CONFLICT` when the name is taken, by either kind */
+export async function insertModel(tx: Tx, dialect: SqlDialect, draft: ModelDraft): Promise<LockedModel> {
+  const { name, description, tags, at } = draft
+  const id = await nextNumber(tx, 'model')
+  const inserted = await tx
+    .insertInto('models')
+    .values({ id, name, description, created_at: at, updated_at: at, last_version: 0 })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .returning('id')
+    .executeTakeFirst()
+  if (!inserted) {
+    const existing = await lockModel(tx, dialect, name)
+    throw nameTaken(name, kindOf(tags[TAG.isPrompt]), await readKind(tx, existing?.id ?? 0))
+  }
+  await insertTags(tx, { table: 'model_tags', columns: { model_id: id } }, tags)
+  return { id, name, lastVersion: 0 }
+}
+
+/** Which of the two a registered model is. */
+export const readKind = async (tx: Tx, modelId: number) =>
+  kindOf(await readTag(tx, { table: 'model_tags', columns: { model_id: modelId } }, TAG.isPrompt))
+
+/** Appends a version to a model that this transaction has locked, and logs it. @returns Its number, and the change. */
+export async function insertVersion(
+  tx: Tx,
+  model: LockedModel,
+  draft: Omit<VersionDraft, 'name'> & { readonly at: number },
+  author: Author,
+): Promise<{ version: number; change: Change }> {
+  const { tags, digest, at } = draft
+  const version = model.lastVersion + 1
+  await tx
+    .updateTable('models')
+    .set({ last_version: version, updated_at: at })
+    .where('id', '=', model.id)
+    .execute()
+  await tx
+    .insertInto('versions')
+    .values({
+      model_id: model.id,
+      version,
+      description: draft.description,
+      source: draft.source,
+      run_id: draft.runId,
+      run_link: draft.runLink,
+      stage: 'None',
+      created_at: at,
+      updated_at: at,
+      digest: digest ?? null,
+      request_id: requestIdOf(tags),
+      deleted_at: null,
+    })
+    .execute()
+  await insertTags(tx, { table: 'version_tags', columns: { model_id: model.id, version } }, tags)
+  const change = await appendChange(
+    tx,
+    {
+      modelId: model.id,
+      kind: 'version.registered',
+      prompt: model.name,
+      to: version,
+      ...(digest !== undefined && { digest }),
+      at,
+    },
+    author,
+  )
+  return { version, change }
+}
+
+/** An empty request id is none: it would make every such create the same request. */
+export const requestIdOf = (tags: Tags): string | null => tags[TAG.requestId] || null

@@ -1,0 +1,115 @@
+import { TAG } from '@promptkeep/client/protocol'
+import { currentVersion } from './aliases.ts'
+import { appendChange, edit, lockLog } from './changes.ts'
+import { digestOfTags, refuseConfigEdit, refuseContentChange, rolloutAlias, ruleOf } from './content-tags.ts'
+import type { StoreContext } from './context.ts'
+import type { Tx } from './schema.ts'
+import type { Author, VersionStore } from './store.ts'
+import { putTag, readTag, removeTag, type TagOwner } from './tags.ts'
+import { type LockedVersion, lockVersion, readVersion } from './version-rows.ts'
+
+/** A config edit that meets another one between its reading and its writing is tried again, this often. */
+const CONFIG_EDIT_ATTEMPTS = 5
+
+/** Sets and deletes tags of existing versions; `undefined` as a value deletes. */
+export function createVersionTagWriter(context: StoreContext): Pick<VersionStore, 'setTag' | 'deleteTag'> {
+  const { db, dialect, now, allowModelConfigEdit } = context
+
+  async function write(
+    name: string,
+    version: number,
+    key: string,
+    value: string | undefined,
+    author: Author,
+  ) {
+    if (ruleOf(key) === 'model config' && allowModelConfigEdit)
+      return editModelConfig(name, version, value, author)
+    await db.transaction().execute(async (tx) => {
+      const alias = rolloutAlias(key)
+      if (alias !== undefined) await lockLog(tx, dialect)
+      const locked = await lockVersion(tx, dialect, name, version)
+      const owner = ownerOf(locked)
+      const before = await readTag(tx, owner, key)
+      // The same again, or deleting what is not there, changes nothing, whatever the tag.
+      if (before === value) return
+      const rule = ruleOf(key)
+      if (rule === 'fixed') throw refuseContentChange(key)
+      if (rule === 'model config') throw refuseConfigEdit(name, version)
+      await put(tx, owner, key, value)
+      if (alias !== undefined && (await currentVersion(tx, locked.modelId, alias)) === version)
+        await appendChange(
+          tx,
+          {
+            modelId: locked.modelId,
+            kind: 'rollout.changed',
+            prompt: name,
+            alias,
+            to: version,
+            ...(locked.digest !== null && { digest: locked.digest }),
+            evidence: edit(before ?? null, value ?? null),
+            at: now(),
+          },
+          author,
+        )
+    })
+  }
+
+  /**
+   * The digest is computed between a reading and the transaction, because nothing but the database is awaited
+   * inside one; the transaction makes sure that the reading still holds.
+   */
+  async function editModelConfig(name: string, version: number, value: string | undefined, author: Author) {
+    for (let attempt = 1; attempt <= CONFIG_EDIT_ATTEMPTS; attempt++) {
+      const { tags } = await readVersion(db, dialect, name, version)
+      const before = tags[TAG.modelConfig]
+      if (before === value) return
+      const { [TAG.modelConfig]: _, ...others } = tags
+      const digest = await digestOfTags(
+        value === undefined ? others : { ...others, [TAG.modelConfig]: value },
+      )
+      const done = await db.transaction().execute(async (tx) => {
+        await lockLog(tx, dialect)
+        const locked = await lockVersion(tx, dialect, name, version)
+        const owner = ownerOf(locked)
+        if ((await readTag(tx, owner, TAG.modelConfig)) !== before) return false
+        await put(tx, owner, TAG.modelConfig, value)
+        if (TAG.digest in tags) await put(tx, owner, TAG.digest, digest)
+        await tx
+          .updateTable('versions')
+          .set({ digest: digest ?? null })
+          .where('model_id', '=', locked.modelId)
+          .where('version', '=', version)
+          .execute()
+        await appendChange(
+          tx,
+          {
+            modelId: locked.modelId,
+            kind: 'config.edited',
+            prompt: name,
+            to: version,
+            ...(digest !== undefined && { digest }),
+            evidence: edit(before ?? null, value ?? null),
+            at: now(),
+          },
+          author,
+        )
+        return true
+      })
+      if (done) return
+    }
+    throw new Error(`The model config of ${name} version ${version} was edited by others all the time`)
+  }
+
+  return {
+    setTag: (name, version, key, value, author) => write(name, version, key, value, author),
+    deleteTag: (name, version, key, author) => write(name, version, key, undefined, author),
+  }
+}
+
+const ownerOf = ({ modelId, version }: LockedVersion): TagOwner => ({
+  table: 'version_tags',
+  columns: { model_id: modelId, version },
+})
+
+const put = (tx: Tx, owner: TagOwner, key: string, value: string | undefined) =>
+  value === undefined ? removeTag(tx, owner, key) : putTag(tx, owner, key, value)

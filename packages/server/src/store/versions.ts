@@ -1,0 +1,158 @@
+import { sql } from 'kysely'
+import { removeAliases } from './aliases.ts'
+import { appendChange, edit, lockLog } from './changes.ts'
+import type { StoreContext } from './context.ts'
+import { insertVersion, requestIdOf } from './insert.ts'
+import { readModel, requireModel } from './model-rows.ts'
+import { compileSearch, foundOf, type Searchable } from './search.ts'
+import type { ModelVersion, VersionStore } from './store.ts'
+import { lockVersion, readVersion, toVersion, type VersionRow, versionColumns } from './version-rows.ts'
+import { createVersionTagWriter } from './version-tags.ts'
+
+const tags = {
+  table: 'version_tags',
+  on: { model_id: 'v.model_id', version: 'v.version' },
+} as const
+
+const searchable: Searchable = {
+  attributes: {
+    name: 'm.name',
+    run_id: 'v.run_id',
+    source_path: 'v.source',
+    version_number: { column: 'v.version', numeric: true },
+    creation_timestamp: 'v.created_at',
+    last_updated_timestamp: 'v.updated_at',
+  },
+  values: { tag: tags },
+  promptTags: tags,
+}
+
+/** Versions of prompts and of plain models. */
+export function createVersionStore(context: StoreContext): VersionStore {
+  const { db, dialect, now } = context
+  const { setTag, deleteTag } = createVersionTagWriter(context)
+
+  return {
+    create: (draft, author) =>
+      db.transaction().execute(async (tx) => {
+        const { name, tags } = draft
+        await lockLog(tx, dialect)
+        const model = await requireModel(tx, dialect, name)
+        const requestId = requestIdOf(tags)
+        const made =
+          requestId !== null &&
+          (await tx
+            .selectFrom('versions')
+            .select('version')
+            .where('model_id', '=', model.id)
+            .where('request_id', '=', requestId)
+            .executeTakeFirst())
+        if (made) return readVersion(tx, dialect, name, made.version)
+        const { version } = await insertVersion(tx, model, { ...draft, at: now() }, author)
+        return readVersion(tx, dialect, name, version)
+      }),
+
+    get: (name, version) => readVersion(db, dialect, name, version),
+
+    async latest(name, stages) {
+      const { latestVersions, aliases } = await readModel(db, dialect, name)
+      return latestVersions
+        .filter(({ stage }) => stages.length === 0 || stages.includes(stage))
+        .map(
+          (latest): ModelVersion => ({
+            ...latest,
+            aliases: aliases.filter(({ version }) => version === latest.version).map(({ alias }) => alias),
+          }),
+        )
+    },
+
+    update: (name, version, description, author) =>
+      db.transaction().execute(async (tx) => {
+        await lockLog(tx, dialect)
+        const before = await lockVersion(tx, dialect, name, version)
+        const at = now()
+        const after = description ?? null
+        await tx
+          .updateTable('versions')
+          .set({ description: after, updated_at: at })
+          .where('model_id', '=', before.modelId)
+          .where('version', '=', version)
+          .execute()
+        if ((before.description ?? '') !== (after ?? ''))
+          await appendChange(
+            tx,
+            {
+              modelId: before.modelId,
+              kind: 'message.edited',
+              prompt: name,
+              to: version,
+              ...(before.digest !== null && { digest: before.digest }),
+              evidence: edit(before.description, after),
+              at,
+            },
+            author,
+          )
+        return readVersion(tx, dialect, name, version)
+      }),
+
+    delete: (name, version, author) =>
+      db.transaction().execute(async (tx) => {
+        await lockLog(tx, dialect)
+        const { modelId, digest } = await lockVersion(tx, dialect, name, version)
+        const at = now()
+        await removeAliases(tx, { model: { id: modelId, name }, version, at }, author)
+        await tx
+          .updateTable('versions')
+          // Its request may be made again: what it made is gone.
+          .set({ deleted_at: at, updated_at: at, request_id: null })
+          .where('model_id', '=', modelId)
+          .where('version', '=', version)
+          .execute()
+        await tx.updateTable('models').set({ updated_at: at }).where('id', '=', modelId).execute()
+        await appendChange(
+          tx,
+          {
+            modelId,
+            kind: 'version.deleted',
+            prompt: name,
+            from: version,
+            ...(digest !== null && { digest }),
+            at,
+          },
+          author,
+        )
+      }),
+
+    transition: (name, version, stage, archiveExisting) =>
+      db.transaction().execute(async (tx) => {
+        const { modelId } = await lockVersion(tx, dialect, name, version)
+        const at = now()
+        const others = tx
+          .updateTable('versions')
+          .where('model_id', '=', modelId)
+          .where('deleted_at', 'is', null)
+        if (archiveExisting)
+          await others
+            .set({ stage: 'Archived', updated_at: at })
+            .where('stage', '=', stage)
+            .where('version', '!=', version)
+            .execute()
+        await others.set({ stage, updated_at: at }).where('version', '=', version).execute()
+        await tx.updateTable('models').set({ updated_at: at }).where('id', '=', modelId).execute()
+        return readVersion(tx, dialect, name, version)
+      }),
+
+    async search(search) {
+      const { where, orderBy, limit, offset } = compileSearch(searchable, search, dialect)
+      const { rows } = await sql<VersionRow>`
+        select ${versionColumns(dialect)} from models m join versions v on v.model_id = m.id
+        where v.deleted_at is null and ${where}
+        order by ${orderBy} limit ${limit} offset ${offset}`.execute(db)
+      const { items, more } = foundOf(rows, search)
+      return { items: items.map((row): ModelVersion => ({ ...toVersion(row), aliases: [] })), more }
+    },
+
+    setTag,
+    deleteTag,
+  }
+}
