@@ -81,14 +81,14 @@ function caseIssues(
   at: readonly PropertyKey[],
 ): Issue[] {
   const { input, turns, expected = {} } = testCase
-  const known = new Set(scorers.map(({ expects }) => expects))
+  const known = new Set(scorers.flatMap(({ expects }) => expects ?? []))
   const issues: Issue[] = []
   if ((input === undefined) === (turns === undefined)) {
     issues.push({ path: at, message: 'must have either input or turns' })
   }
   for (const key of Object.keys(expected)) {
     if (known.has(key)) continue
-    const message = `no scorer of this suite reads it; they read ${[...known].join(', ')}`
+    const message = `no scorer of this suite reads it; they read ${[...known].join(', ') || 'nothing'}`
     issues.push({ path: [...at, 'expected', key], message })
   }
   const wrong = uniqueIssues(scorers.flatMap((scorer) => scorer.issues(testCase)))

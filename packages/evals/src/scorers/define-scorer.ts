@@ -20,8 +20,8 @@ export interface BoundScorer {
   /** Unique in its suite. */
   readonly name: string
   readonly kind: string
-  /** The key of a case's `expected` that it reads. */
-  readonly expects: string
+  /** The key of a case's `expected` that it reads; absent when the suite says it all. */
+  readonly expects?: string | undefined
   /** What is wrong with this case's `expected`, as paths from the case; empty when it is fine. */
   issues(testCase: Expecting): Issue[]
   /** The scorer for one case; `undefined` when neither suite nor case ask it for anything. */
@@ -41,6 +41,8 @@ interface Definition<Options, Expected> {
   readonly options: z.ZodObject & z.ZodType<Options>
   /** The key of a case's `expected`, and what may stand there. */
   readonly expects: { readonly key: string; readonly schema: z.ZodType<Expected> }
+  /** False: with these options it checks the same in every case. Default: always true. */
+  readsCase?(options: Options): boolean
   /** `undefined`: nothing to check. */
   check(options: Options, expected: Expected | undefined): Check | undefined
 }
@@ -62,12 +64,14 @@ export function defineScorer<Options, Expected>(definition: Definition<Options, 
       const parsed = options.safeParse(given)
       if (!parsed.success) return issuesOf(parsed.error)
       const name = Named.parse(parsed.data).name ?? kind
+      const readsCase = definition.readsCase?.(parsed.data as Options) ?? true
+      const schema = expects.schema.optional()
       const read = (testCase: Expecting) =>
-        expects.schema.optional().safeParse(testCase.expected?.[expects.key])
+        schema.safeParse(readsCase ? testCase.expected?.[expects.key] : undefined)
       return {
         name,
         kind,
-        expects: expects.key,
+        expects: readsCase ? expects.key : undefined,
         issues(testCase) {
           const expected = read(testCase)
           return expected.success ? [] : issuesOf(expected.error, ['expected', expects.key])

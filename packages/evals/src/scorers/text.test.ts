@@ -43,12 +43,22 @@ describe('contains', () => {
     },
     { rule: 'needs one of many', options: { phrases: ['a', 'b'], match: 'any' }, output: 'b', score: 1 },
     { rule: 'fails without any', options: { phrases: ['a', 'b'], match: 'any' }, output: 'c', score: 0 },
-    { rule: 'adds what the case expects', expected: { contains: ['Lyon'] }, output: 'Paris', score: 0 },
+    {
+      rule: 'without phrases of its own checks what the case expects',
+      expected: { contains: ['Lyon'] },
+      output: 'Paris',
+      score: 0,
+    },
     { rule: 'knows patterns', options: { patterns: ['^\\d+$'] }, output: 'x\n12\ny', score: 1 },
   ])('$rule', async (row) => {
     const { score: got, reason } = await score(contains, row)
     expect(got).toBe(row.score)
     if (row.reason) expect(reason).toBe(row.reason)
+  })
+
+  it('with phrases of its own reads nothing from the case', () => {
+    const bound = contains.bind({ phrases: ['a'] })
+    expect(bound).toMatchObject({ expects: undefined })
   })
 
   it('has nothing to check where neither suite nor case ask for anything', () => {
@@ -75,7 +85,12 @@ describe('excludes', () => {
     },
     { rule: 'leaves longer words alone', options: { phrases: ['sure'] }, output: 'I assured him', score: 1 },
     { rule: 'sees a pattern on any line', options: bullets, output: 'I can:\n- this\n- that', score: 0 },
-    { rule: 'adds what the case forbids', expected: { excludes: ['Ada'] }, output: 'Hello Ada', score: 0 },
+    {
+      rule: 'without phrases of its own checks what the case forbids',
+      expected: { excludes: ['Ada'] },
+      output: 'Hello Ada',
+      score: 0,
+    },
   ])('$rule', async (row) => {
     const { score: got, reason } = await score(excludes, row)
     expect(got).toBe(row.score)

@@ -13,6 +13,9 @@ const Pattern = z
 const TextOptions = z.object({ phrases: Phrases.optional(), patterns: z.array(Pattern).min(1).optional() })
 type TextOptions = z.infer<typeof TextOptions>
 
+/** A suite's own phrases are asked of every case; without any, each case brings its own. */
+const bringsNone = ({ phrases, patterns }: TextOptions): boolean => !phrases && !patterns
+
 const matches = (
   { phrases = [], patterns = [] }: TextOptions,
   expected: readonly string[] = [],
@@ -25,6 +28,7 @@ export const contains = defineScorer({
   kind: 'contains',
   options: TextOptions.extend({ match: z.enum(['all', 'any']).default('all') }),
   expects: { key: 'contains', schema: Phrases },
+  readsCase: (options) => bringsNone(options),
   check(options, expected) {
     const wanted = matches(options, expected)
     if (wanted.length === 0) return undefined
@@ -47,6 +51,7 @@ export const excludes = defineScorer({
   kind: 'excludes',
   options: TextOptions,
   expects: { key: 'excludes', schema: Phrases },
+  readsCase: (options) => bringsNone(options),
   check(options, expected) {
     const forbidden = matches(options, expected)
     if (forbidden.length === 0) return undefined
