@@ -80,13 +80,15 @@ function weatherCall(body: ChatRequest, asked: string): ModelReply {
   return call(body, 'get_weather', { location, include_forecast: forecast, forecast_days: null })
 }
 
-/** The place of "weather in Oslo", "the forecast for Oslo" or "Oslo weather"; without one, nothing is asked. */
+/** A word, then capitalized ones, with the small words of names between them: "Rio de Janeiro", "Oslo, Norway". */
+const NAME = String.raw`[\p{L}'’.-]+(?:[ ,]+(?:(?:d[aeo]|del|la|le|am|an|of|the|upon) )?\p{Lu}[\p{L}'’.-]*)*`
+
+/** The place of "weather in Oslo" or "Oslo weather"; without one, nothing is looked up. */
 function weatherPlace(text: string): string | undefined {
   if (!/\bweather\b/i.test(text)) return undefined
-  const place = String.raw`(\p{L}[\p{L}'’.-]*(?:[ ,]+\p{Lu}[\p{L}'’.-]*)*)`
-  const after = new RegExp(String.raw`\b(?:in|for|at|near)\s+(?:the\s+)?${place}`, 'u').exec(text)
+  const after = new RegExp(String.raw`\b(?:in|for|at|near)\s+(?:the\s+)?(${NAME})`, 'u').exec(text)
   if (after) return after[1]
-  return /(\p{Lu}[\p{L}'’.-]+(?: \p{Lu}[\p{L}'’.-]+)*)\s+weather\b/u.exec(text)?.[1]
+  return new RegExp(String.raw`(?<![\p{L}])(\p{Lu}${NAME})\s+weather\b`, 'u').exec(text)?.[1]
 }
 
 /** Everything else: the tone that the current text of `orchestrator-base` sets, so that a swap shows. */
