@@ -25,3 +25,10 @@ export const reprDict = (fields: Readonly<Record<string, string>>): string =>
   `{${Object.entries(fields)
     .map(([key, value]) => `${repr(key)}: ${repr(value)}`)
     .join(', ')}}`
+
+/** A whole number too shows that it is a float: `1.0`. */
+export function reprFloat(value: number): string {
+  if (Number.isNaN(value)) return 'nan'
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+  return Number.isInteger(value) && Math.abs(value) < 1e16 ? value.toFixed(1) : String(value)
+}

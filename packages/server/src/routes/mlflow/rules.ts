@@ -56,14 +56,14 @@ export function versionNumber(name: string, version: string): number {
   return number
 }
 
-/** @throws {InvalidInput} */
-export function tagKey(key: string): string {
+/** Keys of tags, params and metrics. @throws {InvalidInput} */
+export function tagKey(key: string, path = 'key'): string {
   if (!/^[/\p{L}\p{N}_.\- :]*$/u.test(key))
     throw new InvalidInput(
-      `Invalid value ${asPythonJson(key)} for parameter 'key' supplied: Names may only contain alphanumerics, ` +
+      `Invalid value ${asPythonJson(key)} for parameter '${path}' supplied: Names may only contain alphanumerics, ` +
         'underscores (_), dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).',
     )
-  requirePathLike('key', key)
+  requirePathLike(path, key)
   return key
 }
 
@@ -106,7 +106,8 @@ function requirePathLike(field: string, name: string): void {
   )
 }
 
-function atMostLong(what: string, limit: number, text: string): string {
+/** @throws {InvalidInput} */
+export function atMostLong(what: string, limit: number, text: string): string {
   if (isLonger(text, limit))
     throw new InvalidInput(`'${what}' exceeds the maximum length of ${limit} characters`)
   return text
