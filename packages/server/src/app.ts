@@ -1,0 +1,71 @@
+import type { Logger } from '@promptkeep/client/protocol'
+import { Hono } from 'hono'
+import type { ServerEnv } from './env.ts'
+import { mlflowBodyLimit, ownBodyLimit } from './middleware/body-limits.ts'
+import { loopbackOnly } from './middleware/loopback-only.ts'
+import { requestContext } from './middleware/request-context.ts'
+import { safeHeaders } from './middleware/safe-headers.ts'
+import { noSuchPath, onError } from './on-error.ts'
+import { changes } from './routes/changes.ts'
+import { governance } from './routes/governance.ts'
+import { health } from './routes/health.ts'
+import { experiments } from './routes/mlflow/experiments.ts'
+import { modelVersions } from './routes/mlflow/model-versions.ts'
+import { registeredModels } from './routes/mlflow/registered-models.ts'
+import { runs } from './routes/mlflow/runs.ts'
+import type { Store } from './store/store.ts'
+
+const MLFLOW = ['/api/2.0/mlflow', '/ajax-api/2.0/mlflow']
+const OWN = '/api/promptkeep/1.0'
+
+export interface AppDeps {
+  readonly store: Store
+  readonly log: Logger
+  readonly newId: () => string
+  /** Milliseconds that only grow. */
+  readonly elapsedMs: () => number
+  /** 0 ≤ n < 1; names runs that come without a name. */
+  readonly random: () => number
+}
+
+/** Middleware, routes, and the one `onError`. Needs no port: `app.request()` works in tests. */
+export function createApp({ store, log, newId, elapsedMs, random }: AppDeps): Hono<ServerEnv> {
+  const app = new Hono<ServerEnv>()
+  app.onError(onError(log))
+  app.use(requestContext({ log, newId, elapsedMs }))
+  app.use(safeHeaders)
+  app.use(loopbackOnly)
+
+  app.route('/', health(store, log))
+  app.use(`${OWN}/*`, ownBodyLimit)
+  app.route(OWN, governance(store, log))
+  app.route(OWN, changes(store))
+  for (const base of MLFLOW) {
+    app.use(`${base}/*`, mlflowBodyLimit)
+    app.route(base, registeredModels(store, log))
+    app.route(base, modelVersions(store))
+    app.route(base, experiments(store))
+    app.route(base, runs(store, random))
+  }
+
+  const methods = methodsByPath(app)
+  app.notFound((c) => {
+    const allowed = methods.get(c.req.path) ?? []
+    if (c.req.method !== 'OPTIONS' || allowed.length === 0) return noSuchPath(c, allowed)
+    return c.body(null, 204, { Allow: allowed.join(', ') })
+  })
+  return app
+}
+
+/** What each path answers, for 405 and OPTIONS: the router itself knows no difference to a path that is not there. */
+function methodsByPath(app: Hono<ServerEnv>): Map<string, string[]> {
+  const methods = new Map<string, string[]>()
+  for (const { path, method } of app.routes) {
+    if (method === 'ALL') continue
+    const known = methods.get(path) ?? []
+    const added = method === 'GET' ? ['GET', 'HEAD'] : [method]
+    methods.set(path, [...new Set([...known, ...added])])
+  }
+  for (const [path, known] of methods) methods.set(path, [...known, 'OPTIONS'])
+  return methods
+}

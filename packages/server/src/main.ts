@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
+import { promisify } from 'node:util'
+import { serve } from '@hono/node-server'
+import type { Logger } from '@promptkeep/client/protocol'
+import { createApp } from './app.ts'
+import type { Config } from './config.ts'
+import { openStore } from './store/open-store.ts'
+import { VERSION } from './version.ts'
+
+export interface RunningServer {
+  /** Where it listens, with the port that it got. */
+  readonly url: string
+  /** Takes nothing new, finishes what runs (for `SHUTDOWN_GRACE_MS`), closes the database. A second call waits for the first. */
+  stop(): Promise<void>
+}
+
+/** The server cannot start: `message` says why and what to change. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+}
+
+/**
+ * Opens the database, then listens. Signals are the caller's business, and it never ends the process.
+ * @throws {SqlError} The database cannot be opened. @throws {StartError} The address cannot be listened on.
+ */
+export async function start(config: Config, log: Logger): Promise<RunningServer> {
+  const store = await openStore(config.DATABASE_URL, {
+    allowModelConfigEdit: config.ALLOW_MODEL_CONFIG_EDIT,
+    onConnectionError: ({ message }) => log.warn({ err: { message } }, 'database.disconnected'),
+  })
+  const app = createApp({
+    store,
+    log,
+    newId: randomUUID,
+    elapsedMs: () => performance.now(),
+    random: Math.random,
+  })
+  const server = await listen(app.fetch, config).catch(async (error: unknown) => {
+    await store.close()
+    throw error
+  })
+  const url = urlOf(server)
+  log.info({ url, version: VERSION }, 'server.started')
+
+  let stopping: Promise<void> | undefined
+  async function stop(): Promise<void> {
+    log.info({ url }, 'server.stopping')
+    const closed = promisify(server.close.bind(server))() // 1. take nothing new, finish what runs
+    const sweep = setInterval(() => server.closeIdleConnections(), 50) // else keep-alive holds it for seconds
+    const cut = setTimeout(() => server.closeAllConnections(), config.SHUTDOWN_GRACE_MS) // never hang a deploy
+    await closed.finally(() => {
+      clearInterval(sweep)
+      clearTimeout(cut)
+    })
+    await store.close() // 2. nobody can need the database now
+    log.info({ url }, 'server.stopped')
+  }
+  return {
+    url,
+    stop() {
+      stopping ??= stop()
+      return stopping
+    },
+  }
+}
+
+/** @throws {StartError} */
+function listen(fetch: Parameters<typeof serve>[0]['fetch'], { HOST, PORT }: Config): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname: HOST, port: PORT }, () => resolve(server)) as Server
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const cause = { cause: error }
+      const reason: Record<string, string> = {
+        EADDRINUSE: 'something else listens there; stop it, or choose another port with PORT',
+        EACCES: 'this user may not use the port; choose one above 1023 with PORT',
+      }
+      reject(
+        new StartError(
+          `Cannot listen on ${HOST}:${PORT}: ${reason[error.code ?? ''] ?? error.message}`,
+          cause,
+        ),
+      )
+    })
+  })
+}
+
+function urlOf(server: Server): string {
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new StartError('The server has no port.')
+  const { family, address: host, port } = address
+  return `http://${family === 'IPv6' ? `[${host}]` : host}:${port}`
+}

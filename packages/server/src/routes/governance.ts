@@ -1,0 +1,161 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import {
+  checkAlias,
+  checkJsonObject,
+  checkModelConfig,
+  checkName,
+  checkNote,
+  checkTags,
+  checkTemplate,
+  checkVersion,
+  fromChange,
+  InvalidInput,
+  type JsonObject,
+  LIMIT,
+  type Logger,
+  type ModelConfig,
+  TAG,
+  type Template,
+  versionTags,
+} from '@promptkeep/client/protocol'
+import type { ServerEnv } from '../env.ts'
+import type { Store } from '../store/store.ts'
+import { VERSION } from '../version.ts'
+import { authorOf, jsonBody, refuseInvalid } from './own-request.ts'
+import { Change, json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
+
+const Capabilities = z.object({
+  server: z.literal('promptkeep'),
+  version: text,
+  seed: z.boolean(),
+  compare_and_set: z.boolean(),
+  history: z.boolean(),
+})
+
+const object = z.record(z.string(), z.unknown(), 'a JSON object')
+const Seed = z.object(
+  {
+    name: text,
+    alias: text,
+    description: text.optional(),
+    template: z.union([z.string(), z.array(object)], 'a text, or a list of chat messages'),
+    model_config: object.optional(),
+    response_format: object.optional(),
+    tags: z.record(z.string(), text, 'an object of texts').optional(),
+    commit_message: text.optional(),
+  },
+  'a JSON object',
+)
+const Seeded = z.object({
+  outcome: z.enum(['seeded', 'skipped', 'healed']),
+  current: z.object({ version: whole, digest: text }).optional(),
+})
+const Move = z.object(
+  {
+    name: text,
+    alias: text,
+    version: whole,
+    expected: z.int('a whole number, or null for an unset alias').nullable().optional(),
+    reason: text.optional(),
+  },
+  'a JSON object',
+)
+const refusals = { 400: json(Refusal, 'A field is not what it must be; the message names it.') }
+
+const capabilities = createRoute({
+  method: 'get',
+  path: '/capabilities',
+  summary: 'What this server can do beyond MLflow; a stock MLflow server answers 404.',
+  responses: { 200: json(Capabilities, 'How a client knows our server.') },
+})
+const seed = createRoute({
+  method: 'post',
+  path: '/seed',
+  summary: 'Registers a prompt and points the alias if it is absent, in one transaction.',
+  request: jsonRequest(Seed),
+  responses: { 200: json(Seeded, 'What happened, and what the alias says now.'), ...refusals },
+})
+const alias = createRoute({
+  method: 'post',
+  path: '/alias',
+  summary: 'Points an alias at a version; with `expected`, only if it is there now (null: if it is unset).',
+  request: jsonRequest(Move),
+  responses: {
+    200: json(z.object({ change: Change }), 'The logged change.'),
+    ...refusals,
+    404: json(Refusal, 'No such prompt or version.'),
+    409: json(Refusal.extend({ current: whole.nullable() }), 'The alias is elsewhere: at `current`.'),
+  },
+})
+
+/** Ours, under `/api/promptkeep/1.0`: what MLflow's protocol has no call for. */
+export function governance({ prompts, aliases }: Store, log: Logger) {
+  const app = new OpenAPIHono<ServerEnv>({ defaultHook: refuseInvalid })
+  app.use(jsonBody)
+  return app
+    .openapi(capabilities, (c) =>
+      c.json(
+        { server: 'promptkeep' as const, version: VERSION, seed: true, compare_and_set: true, history: true },
+        200,
+      ),
+    )
+    .openapi(seed, async (c) => {
+      const given = c.req.valid('json')
+      const draft = readSeed(given)
+      const tags: Record<string, string> = { ...(await versionTags(draft)), [TAG.seeded]: 'true' }
+      const { name, alias, commit_message = '', description = commit_message } = given
+      const outcome = await prompts.seed(
+        {
+          name,
+          alias,
+          description,
+          commitMessage: commit_message,
+          versionTags: tags,
+          promptTags: { [TAG.isPrompt]: 'true' },
+          digest: tags[TAG.digest] ?? '',
+        },
+        authorOf(c),
+      )
+      return c.json(outcome, 200)
+    })
+    .openapi(alias, async (c) => {
+      const { name, alias, version, expected, reason } = c.req.valid('json')
+      checkName(name)
+      checkAlias(alias)
+      checkVersion(version)
+      if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
+      if (reason !== undefined) checkNote(reason, 'reason')
+      const change = await aliases.move({ name, alias, to: version, expected, ...authorOf(c, reason) })
+      const { prompt, from, to, actor } = change
+      log.info({ correlationId: c.get('correlationId'), prompt, alias, from, to, actor }, 'alias.moved')
+      return c.json({ change: fromChange(change) as z.infer<typeof Change> }, 200)
+    })
+}
+
+/** What zod's shapes do not say: names, limits, messages, model settings. @throws {InvalidInput} */
+function readSeed(given: z.infer<typeof Seed>) {
+  const { name, alias, description, template, model_config, response_format, tags, commit_message } = given
+  checkName(name)
+  checkAlias(alias)
+  checkTemplate(template)
+  if (model_config !== undefined) checkModelConfig(model_config, 'model_config')
+  if (response_format !== undefined) checkJsonObject(response_format, 'response_format')
+  if (tags !== undefined) checkTags(tags)
+  if (commit_message !== undefined) checkNote(commit_message, 'commit_message')
+  if (description !== undefined) checkNote(description, 'description')
+  requireFits('model_config', model_config)
+  requireFits('response_format', response_format)
+  return {
+    template: template as Template,
+    modelConfig: model_config as ModelConfig | undefined,
+    responseFormat: response_format as JsonObject | undefined,
+    tags,
+  }
+}
+
+/** Both are kept as a tag. */
+function requireFits(field: string, value: object | undefined): void {
+  const length = value === undefined ? 0 : JSON.stringify(value).length
+  if (length > LIMIT.tagValue)
+    throw new InvalidInput(`${field} has ${length} characters as JSON; at most ${LIMIT.tagValue} are allowed`)
+}

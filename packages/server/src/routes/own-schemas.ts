@@ -1,0 +1,37 @@
+import { z } from '@hono/zod-openapi'
+
+/*
+ * Shapes of our own routes. A schema's message is what it allows, as it stands in "name must be …; got 5". Names,
+ * limits and messages of a chat are checked by the validators that the client uses too.
+ */
+
+export const text = z.string('a text')
+export const whole = z.int('a whole number')
+
+/** One change, as `fromChange` writes it. */
+export const Change = z.object({
+  seq: whole.optional(),
+  kind: text,
+  prompt: text,
+  alias: text.optional(),
+  from: whole.optional(),
+  to: whole.optional(),
+  new_name: text.optional(),
+  digest: text.optional(),
+  actor: text.optional(),
+  reason: text.optional(),
+  evidence: text.optional(),
+  at: whole,
+})
+
+/** MLflow's error body. */
+export const Refusal = z.object({ error_code: text, message: text, sqlstate: text, error_class: text })
+
+export const json = <S extends z.ZodType>(schema: S, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+
+export const jsonRequest = <S extends z.ZodType>(schema: S) => ({
+  body: { required: true as const, content: { 'application/json': { schema } } },
+})
