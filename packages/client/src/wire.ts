@@ -22,6 +22,8 @@ export const TAG = {
   requestId: 'promptkeep.request_id',
   seeded: 'promptkeep.seeded',
   gitCommit: 'promptkeep.git_commit',
+  /** `true`: the file differed from that commit. */
+  gitDirty: 'promptkeep.git_dirty',
   sourceFile: 'promptkeep.source_file',
   /** + alias: the last move, on stock MLflow (a prompt tag). */
   movePrefix: 'promptkeep.move.',
