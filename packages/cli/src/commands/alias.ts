@@ -1,0 +1,96 @@
+import type { Registry } from '@promptkeep/client'
+import { type Command, InvalidArgumentError } from 'commander'
+import { CliError } from '../cli-error.ts'
+import { findPrompt, findVersion } from '../find-version.ts'
+import type { Io } from '../io.ts'
+import {
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  versionNumber,
+  withRegistry,
+} from '../registry-command.ts'
+
+interface AliasFlags extends RegistryFlags {
+  /** `null`: the alias must be unset. */
+  readonly expect?: number | null
+  readonly reason?: string
+  readonly dryRun?: true
+}
+
+export const alias = (io: Io): Command =>
+  registryCommand(
+    'alias',
+    'Point an alias at a version; clients follow without a restart',
+    'alias memory production 4 --reason "warmer tone"',
+    'alias memory production 3 --expect 4',
+  )
+    .argument('<name>', 'prompt')
+    .argument('<alias>', 'such as production')
+    .argument('<version>', 'version number', versionNumber)
+    .option('--expect <version>', 'refuse unless the alias is at this version now ("none": unset)', expected)
+    .option('--reason <text>', 'kept in the history')
+    .option('--dry-run', 'say what would move, and move nothing')
+    .action((name: string, moved: string, version: number, flags: AliasFlags) =>
+      withRegistry(io, flags, async (registry) => {
+        const move = flags.dryRun
+          ? await rehearse(registry, name, moved, version, flags.expect)
+          : await perform(registry, name, moved, version, flags)
+        if (flags.json)
+          return printJson(io, { prompt: name, alias: moved, ...move, dryRun: flags.dryRun === true })
+        const from = move.from === undefined ? 'unset' : `v${move.from}`
+        io.out.write(
+          `${name}@${moved}: ${from} -> v${move.to}${flags.dryRun ? '  (dry run: nothing moved)' : ''}\n`,
+        )
+      }),
+    )
+
+interface Moved {
+  readonly from?: number | undefined
+  readonly to: number
+}
+
+async function perform(
+  registry: Registry,
+  name: string,
+  alias: string,
+  to: number,
+  { expect, reason }: AliasFlags,
+): Promise<Moved> {
+  await findVersion(registry, `${name}/${to}`)
+  const change = await registry.setAlias(name, alias, to, {
+    ...(expect === undefined ? {} : { expected: expect }),
+    ...(reason === undefined ? {} : { reason }),
+  })
+  return { from: change.from, to }
+}
+
+async function rehearse(
+  registry: Registry,
+  name: string,
+  alias: string,
+  to: number,
+  expect: number | null | undefined,
+): Promise<Moved> {
+  const from = (await findPrompt(registry, name)).aliases[alias]
+  await findVersion(registry, `${name}/${to}`)
+  if (expect !== undefined && expect !== (from ?? null)) {
+    const said = from === undefined ? 'unset' : `at v${from}`
+    throw new CliError(
+      `alias "${alias}" of "${name}" is ${said}, not ${expect === null ? 'unset' : `at v${expect}`}`,
+      {
+        exitCode: 1,
+      },
+    )
+  }
+  return { from, to }
+}
+
+function expected(text: string): number | null {
+  if (text === 'none') return null
+  try {
+    return versionNumber(text)
+  } catch {
+    throw new InvalidArgumentError('It must be a version number, or "none" for an alias that is unset.')
+  }
+}

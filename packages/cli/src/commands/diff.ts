@@ -1,0 +1,103 @@
+import { resolve } from 'node:path'
+import type { JsonObject, ModelConfig, Registry, Template } from '@promptkeep/client'
+import { fileDigestOf, readPromptFile } from '@promptkeep/client/files'
+import type { Command } from 'commander'
+import { createTwoFilesPatch } from 'diff'
+import { findVersion } from '../find-version.ts'
+import type { Io } from '../io.ts'
+import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import { createStyle, printable, type Style } from '../style.ts'
+import { settingsText, templateText, versionLabel } from '../template-text.ts'
+
+/** A version of the registry, or a file. */
+interface Side {
+  readonly label: string
+  readonly name: string
+  readonly version?: number
+  readonly digest: string
+  readonly template: Template
+  readonly modelConfig?: ModelConfig
+  readonly responseFormat?: JsonObject
+}
+
+export const diff = (io: Io): Command =>
+  registryCommand(
+    'diff',
+    'What differs between two versions: text, model config, response format',
+    'diff memory@production memory@experiment',
+    'diff memory/2 ./prompts/memory.md',
+  )
+    .argument('<from>', 'name, name@alias, name/3, or a file: ./prompts/name.md')
+    .argument('<to>', 'the same')
+    .action((from: string, to: string, flags: RegistryFlags) =>
+      withRegistry(io, flags, async (registry) => {
+        const [a, b] = [await readSide(io, registry, from), await readSide(io, registry, to)]
+        const patches = comparePair(a, b)
+        if (flags.json) {
+          const same = Object.keys(patches).length === 0
+          return printJson(io, { from: head(a), to: head(b), same, patches })
+        }
+        const style = createStyle(io.out, io.env)
+        for (const patch of Object.values(patches))
+          io.out.write(paint(io.out.isTty ? printable(patch) : patch, style))
+        if (Object.keys(patches).length === 0) io.err.write(`${a.label} and ${b.label} are the same.\n`)
+      }),
+    )
+
+async function readSide(io: Io, registry: Registry, reference: string): Promise<Side> {
+  // A prompt may be named x.md, but no reference has a slash before such an end.
+  if (!reference.startsWith('prompts:/') && /[/\\].*\.md$/.test(reference)) {
+    const file = await readPromptFile(resolve(io.cwd, reference))
+    return { ...file, label: reference, digest: await fileDigestOf(file) }
+  }
+  const version = await findVersion(registry, reference)
+  return { ...version, label: versionLabel(version) }
+}
+
+const head = ({ label, name, version, digest }: Side) => ({
+  label,
+  name,
+  ...(version && { version }),
+  digest,
+})
+
+/** Unified diffs of what differs, by part. */
+function comparePair(a: Side, b: Side): Readonly<Record<string, string>> {
+  const parts = {
+    template: [templateText(a.template), templateText(b.template)],
+    model_config: [settingsText(a.modelConfig), settingsText(b.modelConfig)],
+    response_format: [settingsText(a.responseFormat), settingsText(b.responseFormat)],
+  } as const
+  const changed = Object.entries(parts).filter(([, [before, after]]) => before !== after)
+  return Object.fromEntries(
+    changed.map(([part, [before, after]]) => {
+      const patch = createTwoFilesPatch(
+        `${a.label} ${part}`,
+        `${b.label} ${part}`,
+        ended(before),
+        ended(after),
+        undefined,
+        undefined,
+        {
+          context: 3,
+          headerOptions: { includeIndex: false, includeUnderline: false, includeFileHeaders: true },
+        },
+      )
+      return [part, patch]
+    }),
+  )
+}
+
+const ended = (text: string) => (text === '' || text.endsWith('\n') ? text : `${text}\n`)
+
+function paint(patch: string, style: Style): string {
+  return patch
+    .split('\n')
+    .map((line) => {
+      if (/^(---|\+\+\+) /.test(line)) return style.bold(line)
+      if (line.startsWith('@@')) return style.cyan(line)
+      if (line.startsWith('+')) return style.green(line)
+      return line.startsWith('-') ? style.red(line) : line
+    })
+    .join('\n')
+}

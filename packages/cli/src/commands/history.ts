@@ -1,0 +1,68 @@
+import type { Change } from '@promptkeep/client'
+import type { Command } from 'commander'
+import { findPrompt } from '../find-version.ts'
+import type { Io } from '../io.ts'
+import {
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  wholeNumber,
+  withRegistry,
+} from '../registry-command.ts'
+import { createStyle, isoTime, oneLine, type Style, table, when } from '../style.ts'
+
+interface HistoryFlags extends RegistryFlags {
+  readonly limit: number
+  readonly pageToken?: string
+}
+
+export const history = (io: Io): Command =>
+  registryCommand(
+    'history',
+    'What happened to a prompt, newest first: versions, moves, who and why',
+    'history memory --limit 5',
+  )
+    .argument('<name>', 'prompt')
+    .option('--limit <n>', 'changes on a page, 1 to 1000', wholeNumber(1, 1000), 20)
+    .option('--page-token <token>', 'the next page, as the page before it says')
+    .action((name: string, flags: HistoryFlags) =>
+      withRegistry(io, flags, async (registry) => {
+        await findPrompt(registry, name)
+        const { limit, pageToken } = flags
+        const { items, nextPageToken } = await registry.changes(name, { limit, pageToken })
+        const { history: complete } = await registry.capabilities()
+        if (flags.json) {
+          const changes = items.map(({ at, ...change }) => ({ ...change, at: isoTime(at) }))
+          return printJson(io, { prompt: name, complete, changes, ...(nextPageToken && { nextPageToken }) })
+        }
+        const style = createStyle(io.out, io.env)
+        io.out.write(table(items.map((change) => row(change, style))))
+        if (items.length === 0) io.err.write(`No change of ${name} is recorded.\n`)
+        if (!complete)
+          io.err.write(
+            'This is a stock MLflow server: it keeps only the last move of each alias, and only moves made with promptkeep.\n',
+          )
+        if (nextPageToken !== undefined)
+          io.err.write(`More: promptkeep history ${name} --limit ${limit} --page-token ${nextPageToken}\n`)
+      }),
+    )
+
+function row(change: Change, style: Style): string[] {
+  const { seq, kind, at, actor, reason } = change
+  return [
+    style.dim(seq === undefined ? '' : `#${seq}`),
+    when(at),
+    kind,
+    what(change),
+    oneLine(actor ?? ''),
+    reason === undefined ? '' : oneLine(reason),
+  ]
+}
+
+function what({ alias, from, to, newName }: Change): string {
+  if (newName !== undefined) return `now ${oneLine(newName)}`
+  const version = (number: number | undefined) => (number === undefined ? 'unset' : `v${number}`)
+  if (alias !== undefined) return `${oneLine(alias)} ${version(from)} -> ${version(to)}`
+  const number = to ?? from
+  return number === undefined ? '' : `v${number}`
+}

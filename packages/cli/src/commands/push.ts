@@ -1,0 +1,169 @@
+import type { Registry } from '@promptkeep/client'
+import { type PromptLock, writeLock } from '@promptkeep/client/files'
+import type { Command } from 'commander'
+import type { Io } from '../io.ts'
+import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import { createStyle, type Style, table } from '../style.ts'
+import { checkOnly, DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
+import { provenanceOf, provenanceTags } from '../sync/provenance.ts'
+import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
+
+interface PushFlags extends RegistryFlags {
+  readonly alias?: string
+  readonly message?: string
+  readonly dryRun?: true
+  readonly force?: true
+  readonly only?: readonly string[]
+}
+
+export const push = (io: Io): Command =>
+  registryCommand(
+    'push',
+    'Registers the prompt files that changed; an alias moves only when --alias names it',
+    'push apps/assistant/prompts --alias production --message "a warmer tone"',
+    'push --dry-run',
+  )
+    .argument('[dir]', 'folder of the prompt files', DEFAULT_DIR)
+    .option('--alias <alias>', 'point this alias at what was registered')
+    .option('--message <text>', 'commit message (default: file and git commit)')
+    .option('--dry-run', 'say what would happen, and do nothing')
+    .option('--force', 'push also over what changed in the registry')
+    .option('--only <names...>', 'only these prompts')
+    .action((dir: string, flags: PushFlags) =>
+      withRegistry(io, flags, async (registry) => {
+        const folder = await openPromptFolder(io, dir)
+        const chain = chainOf(flags.alias ?? 'production')
+        const findings = await surveyPrompts(registry, { ...folder, chain, only: flags.only })
+        checkOnly(flags.only, findings)
+        const results = await pushAll(io, registry, folder, findings, flags)
+        if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
+        if (flags.json)
+          return printJson(io, { dir: folder.label, dryRun: flags.dryRun === true, prompts: results })
+        report(io, results, flags)
+      }),
+    )
+
+interface Pushed {
+  readonly name: string
+  readonly action: 'unchanged' | 'registered' | 'reused' | 'refused'
+  readonly reason?: string
+  readonly version?: number
+  /** The alias that moved, and where it was. */
+  readonly alias?: { readonly name: string; readonly from?: number | undefined }
+}
+
+/** The lock is written even when a later prompt fails: what is registered is registered. */
+async function pushAll(
+  io: Io,
+  registry: Registry,
+  { dir, files, lock }: PromptFolder,
+  findings: readonly Finding[],
+  flags: PushFlags,
+): Promise<Pushed[]> {
+  const agreed = new Map(Object.entries(lock.prompts))
+  const results: Pushed[] = []
+  try {
+    for (const finding of findings) {
+      const { name, fileDigest } = finding
+      if (fileDigest === undefined) {
+        agreed.delete(name)
+        continue
+      }
+      const result = await pushOne(io, registry, finding, flags)
+      results.push(result)
+      if (result.action !== 'refused') agreed.set(name, { digest: fileDigest })
+    }
+    // Gone on both sides.
+    for (const name of flags.only === undefined ? agreed.keys() : [])
+      if (!findings.some((finding) => finding.name === name)) agreed.delete(name)
+  } finally {
+    const next: PromptLock = { version: 1, prompts: Object.fromEntries(agreed) }
+    if (!flags.dryRun && files.length > 0 && differs(lock, next)) await writeLock(dir, next)
+  }
+  return results
+}
+
+const differs = (a: PromptLock, b: PromptLock): boolean => {
+  const flat = ({ prompts }: PromptLock) => JSON.stringify(Object.entries(prompts).sort())
+  return flat(a) !== flat(b)
+}
+
+async function pushOne(io: Io, registry: Registry, finding: Finding, flags: PushFlags): Promise<Pushed> {
+  const { name, state, waiting, there } = finding
+  if (state === 'same') return { name, action: 'unchanged', ...(there && { version: there.version }) }
+  if ((state === 'registry newer' || state === 'both changed') && !flags.force) {
+    const reason =
+      state === 'registry newer'
+        ? `the registry has newer text (v${there?.version}): pull it, or push with --force`
+        : 'it changed here and in the registry: compare with promptkeep diff, then push or pull with --force'
+    return { name, action: 'refused', reason }
+  }
+  const action = waiting === undefined ? 'registered' : 'reused'
+  const version = flags.dryRun
+    ? waiting
+    : (waiting ?? (await registerFile(io, registry, finding, flags.message)))
+  const at = flags.alias === undefined ? undefined : finding.prompt?.aliases[flags.alias]
+  if (flags.alias !== undefined && version !== undefined && !flags.dryRun) {
+    await registry.setAlias(name, flags.alias, version, {
+      // Somebody may have moved it since the comparison: then it is theirs, unless forced.
+      ...(flags.force ? {} : { expected: at ?? null }),
+      reason: flags.message ?? 'pushed from files',
+    })
+  }
+  return {
+    name,
+    action,
+    ...(version !== undefined && { version }),
+    ...(flags.alias !== undefined && { alias: { name: flags.alias, ...(at !== undefined && { from: at }) } }),
+  }
+}
+
+async function registerFile(
+  io: Io,
+  registry: Registry,
+  { name, file }: Finding,
+  message?: string,
+): Promise<number> {
+  if (file === undefined) throw new Error(`no file for ${name}`)
+  const origin = await provenanceOf(io, file.path)
+  const { version } = await registry.register({
+    name,
+    template: file.template,
+    modelConfig: file.modelConfig,
+    responseFormat: file.responseFormat,
+    description: file.description,
+    commitMessage:
+      message ?? (origin.commit ? `${origin.path} at ${origin.commit.slice(0, 10)}` : origin.path),
+    tags: { ...file.tags, ...provenanceTags(origin) },
+  })
+  return version
+}
+
+function report(io: Io, results: readonly Pushed[], flags: PushFlags): void {
+  const style = createStyle(io.out, io.env)
+  const changed = results.filter(({ action }) => action !== 'unchanged')
+  io.out.write(table(changed.map((result) => [style.bold(result.name), ...describe(result, flags, style)])))
+  const count = (action: Pushed['action']) => results.filter((result) => result.action === action).length
+  const done = `registered=${count('registered')} reused=${count('reused')} unchanged=${count('unchanged')} refused=${count('refused')}`
+  io.err.write(`${done}${flags.dryRun ? '  (dry run: nothing was written)' : ''}\n`)
+  const waiting = changed.filter(({ action }) => action !== 'refused')
+  if (waiting.length > 0 && flags.alias === undefined && !flags.dryRun)
+    io.err.write(
+      'No alias moved: these versions are served when one does (promptkeep alias NAME production VERSION, or push --alias).\n',
+    )
+}
+
+function describe({ action, reason, version, alias }: Pushed, { dryRun }: PushFlags, style: Style): string[] {
+  if (action === 'refused') return [style.red('refused'), reason ?? '']
+  const what =
+    action === 'reused'
+      ? `v${version} holds this text`
+      : dryRun
+        ? 'would be registered'
+        : `registered v${version}`
+  const to = version === undefined ? 'the new version' : `v${version}`
+  return [
+    style.green(what),
+    alias ? `${alias.name} ${alias.from === undefined ? 'unset' : `v${alias.from}`} -> ${to}` : '',
+  ]
+}

@@ -1,0 +1,76 @@
+import { createLog, readConfig, StartError } from '@promptkeep/server'
+import type { Command } from 'commander'
+import { CliError } from '../cli-error.ts'
+import type { Io } from '../io.ts'
+import { describeCommand } from '../registry-command.ts'
+
+interface ServeFlags {
+  readonly host?: string
+  readonly port?: string
+  readonly database?: string
+  readonly allowModelConfigEdit?: true
+}
+
+/** Which flag sets which variable of the server. */
+const VARIABLES = {
+  host: 'HOST',
+  port: 'PORT',
+  database: 'DATABASE_URL',
+  allowModelConfigEdit: 'ALLOW_MODEL_CONFIG_EDIT',
+} as const satisfies Record<keyof ServeFlags, string>
+
+export const serve = (io: Io): Command =>
+  describeCommand(
+    'serve',
+    'Runs the registry server until Ctrl-C; logs are JSON lines on standard output',
+    'serve',
+    'serve --port 5056 --database postgres://user:password@127.0.0.1/prompts',
+  )
+    .option('--host <address>', 'loopback only, until the server has tokens (env HOST, default 127.0.0.1)')
+    .option('--port <n>', '0 takes a free one (env PORT, default 5055)')
+    .option(
+      '--database <url>',
+      'sqlite:<file> or postgres://… (env DATABASE_URL, default sqlite:./.promptkeep/registry.db)',
+    )
+    .option('--allow-model-config-edit', "let MLflow's clients edit the model config of a version in place")
+    .action(async (flags: ServeFlags) => {
+      const config = configOf(io, flags)
+      const server = await io.startServer(config, createLog(config.LOG_LEVEL)).catch((error: unknown) => {
+        throw new CliError(whyNotStarted(error, config), { cause: error })
+      })
+      io.err.write(
+        `promptkeep: registry listening on ${server.url} (${withoutPassword(config.DATABASE_URL)}). Ctrl-C stops it.\n`,
+      )
+      await io.untilStopped()
+      await server.stop()
+    })
+
+type Config = ReturnType<typeof readConfig>
+
+function configOf(io: Io, flags: ServeFlags): Config {
+  const given = Object.entries(VARIABLES).filter(([flag]) => flags[flag as keyof ServeFlags] !== undefined)
+  const fromFlags = given.map(([flag, variable]) => [variable, String(flags[flag as keyof ServeFlags])])
+  try {
+    return readConfig({ ...io.env, ...Object.fromEntries(fromFlags) })
+  } catch (cause) {
+    // The message names variables; who gave a flag looks for the flag.
+    const message = given.reduce(
+      (text, [flag, variable]) => text.replaceAll(new RegExp(`^${variable}\\b`, 'gm'), `--${kebab(flag)}`),
+      (cause as Error).message,
+    )
+    throw new CliError(message.split('\n').join('; '), { cause })
+  }
+}
+
+function whyNotStarted(error: unknown, { HOST, PORT, DATABASE_URL }: Config): string {
+  const { message, cause } = error as Error
+  const code = (cause as NodeJS.ErrnoException | undefined)?.code
+  if (code === 'EADDRINUSE')
+    return `port ${PORT} on ${HOST} is taken: stop what listens there, or choose another with --port (0 takes a free one)`
+  if (error instanceof StartError && code === 'EACCES')
+    return `port ${PORT} on ${HOST} may not be used by this account: choose another with --port`
+  return `the registry cannot start with --database ${withoutPassword(DATABASE_URL)}: ${message?.split('\n')[0]}`
+}
+
+const withoutPassword = (url: string) => url.replace(/^(\w+:\/\/[^:@/]*):[^@]*@/, '$1:…@')
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

@@ -1,0 +1,112 @@
+import type { Command } from 'commander'
+import type { Io } from '../io.ts'
+import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import { createStyle, oneLine, type Style, table } from '../style.ts'
+import type { SyncState } from '../sync/compare.ts'
+import { DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
+import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
+
+interface StatusFlags extends RegistryFlags {
+  readonly alias: string
+  readonly check?: true
+}
+
+export const status = (io: Io): Command =>
+  registryCommand(
+    'status',
+    'Compares prompt files with the registry: same, file newer, registry newer, both changed, only here, only there',
+    'status apps/assistant/prompts',
+    'status --check',
+  )
+    .argument('[dir]', 'folder of the prompt files', DEFAULT_DIR)
+    .option(
+      '--alias <alias>',
+      'compare with the versions behind it; prompts without it: production',
+      'production',
+    )
+    .option('--check', 'exit 1 on drift')
+    .action((dir: string, flags: StatusFlags) =>
+      withRegistry(io, flags, async (registry) => {
+        const folder = await openPromptFolder(io, dir)
+        const findings = await surveyPrompts(registry, { ...folder, chain: chainOf(flags.alias) })
+        const drift = findings.filter(isDrift)
+        if (flags.check && drift.length > 0) io.setExitCode(1)
+        if (flags.json)
+          return printJson(io, {
+            dir: folder.label,
+            alias: flags.alias,
+            drift: drift.length,
+            prompts: findings.map((finding) => toJson(finding, folder, flags.alias)),
+          })
+        const style = createStyle(io.out, io.env)
+        io.out.write(table(findings.map((finding) => row(finding, folder, flags.alias, style))))
+        io.err.write(
+          drift.length === 0
+            ? `${folder.files.length} files, in step with ${flags.alias}.\n`
+            : `${drift.length} of ${findings.length} prompts out of step with ${flags.alias}.\n`,
+        )
+      }),
+    )
+
+/** What only the registry has is drift when it once was a file here: others may keep their prompts there too. */
+const isDrift = ({ state, lockDigest }: Finding): boolean =>
+  state !== 'same' && (state !== 'only there' || lockDigest !== undefined)
+
+const COLOURS: Readonly<Record<SyncState, keyof Style>> = {
+  same: 'dim',
+  'file newer': 'green',
+  'registry newer': 'cyan',
+  'both changed': 'red',
+  'only here': 'green',
+  'only there': 'dim',
+}
+
+function row(finding: Finding, folder: PromptFolder, alias: string, style: Style): string[] {
+  const { name, state, there } = finding
+  const at = there === undefined ? '-' : `${there.alias === alias ? '' : `${there.alias} `}v${there.version}`
+  return [style.bold(oneLine(name)), style[COLOURS[state]](state), at, hintOf(finding, folder, alias)]
+}
+
+function toJson(finding: Finding, folder: PromptFolder, alias: string) {
+  const { name, state, file, fileDigest, lockDigest, there, waiting } = finding
+  const hint = hintOf(finding, folder, alias)
+  return {
+    name,
+    state,
+    drift: isDrift(finding),
+    ...(file && { file: `${folder.label}/${file.name}.md`, digest: fileDigest }),
+    ...(lockDigest && { lockDigest }),
+    ...(there && { registry: { alias: there.alias, version: there.version, digest: there.digest } }),
+    ...(waiting && { registeredAs: waiting }),
+    ...(hint && { hint }),
+  }
+}
+
+function hintOf(
+  { name, state, lockDigest, prompt, there, waiting }: Finding,
+  { label }: PromptFolder,
+  alias: string,
+): string {
+  const promote = `promptkeep alias ${name} ${alias} ${waiting}`
+  switch (state) {
+    case 'same':
+      return ''
+    case 'file newer':
+      return waiting === undefined ? `promptkeep push ${label}` : `v${waiting} holds this text: ${promote}`
+    case 'only here':
+      if (waiting !== undefined) return `v${waiting} holds this text, and no alias points at it: ${promote}`
+      return prompt === undefined
+        ? `promptkeep push ${label}`
+        : `it has no alias ${alias}: promptkeep push ${label} --alias ${alias}`
+    case 'registry newer':
+      return `promptkeep pull ${label}`
+    case 'both changed':
+      return lockDigest === undefined
+        ? 'the lock does not know it, so nothing says which is newer: promptkeep diff'
+        : 'changed on both sides since the last push or pull: promptkeep diff'
+    case 'only there':
+      if (lockDigest !== undefined)
+        return `the file is gone: promptkeep push ${label} accepts that, pull --force brings it back`
+      return there === undefined ? `it has no alias ${alias}` : ''
+  }
+}

@@ -1,0 +1,34 @@
+import { Command } from 'commander'
+import { alias } from './commands/alias.ts'
+import { diff } from './commands/diff.ts'
+import { history } from './commands/history.ts'
+import { list } from './commands/list.ts'
+import { pull } from './commands/pull.ts'
+import { push } from './commands/push.ts'
+import { register } from './commands/register.ts'
+import { serve } from './commands/serve.ts'
+import { show } from './commands/show.ts'
+import { status } from './commands/status.ts'
+import type { Io } from './io.ts'
+
+const COMMANDS = [serve, list, show, register, alias, diff, history, status, push, pull]
+
+/** The whole command line. Nothing is printed, read or ended but through `io`. */
+export function createProgram(io: Io, version: string): Command {
+  const program = new Command('promptkeep')
+    .description('The prompt registry for TypeScript, MLflow-native')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'this text')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ promptkeep serve\n  $ promptkeep list\n\npromptkeep COMMAND --help tells more; so does docs/cli.md.',
+    )
+    .exitOverride()
+    .showHelpAfterError('Usage and an example: add --help. Options go after the command.')
+    .configureOutput({
+      writeOut: (text) => io.out.write(text),
+      writeErr: (text) => io.err.write(text),
+    })
+  for (const make of COMMANDS) program.addCommand(make(io).copyInheritedSettings(program))
+  return program
+}

@@ -1,0 +1,68 @@
+import type { Registry } from '@promptkeep/client'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Io } from './io.ts'
+
+/** Options of every command that speaks to a registry. */
+export interface RegistryFlags {
+  readonly json?: true
+  readonly trackingUri?: string
+}
+
+/** Waits longer than an app's load does: nobody's answer hangs on it. */
+const TIMEOUT_MS = 10_000
+
+/** A command with `--json` and `--tracking-uri`. @param example - Arguments, one example a line. */
+export const registryCommand = (name: string, summary: string, ...examples: readonly string[]): Command =>
+  describeCommand(name, summary, ...examples)
+    .option('--json', 'print JSON instead of text')
+    .option('--tracking-uri <url>', 'the registry (default: MLFLOW_TRACKING_URI, then http://127.0.0.1:5055)')
+
+export const describeCommand = (name: string, summary: string, ...examples: readonly string[]): Command =>
+  new Command(name)
+    .description(summary)
+    .helpOption('-h, --help', 'this text')
+    .addHelpText(
+      'after',
+      `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((text) => `  $ promptkeep ${text}\n`).join('')}`,
+    )
+
+/**
+ * Opens the registry that the flags and the environment name, and closes it whatever happens. It is strict: a
+ * command never answers from a fallback.
+ */
+export async function withRegistry<T>(
+  io: Io,
+  { trackingUri }: RegistryFlags,
+  use: (registry: Registry) => Promise<T>,
+): Promise<T> {
+  const registry = io.createRegistry({
+    ...(trackingUri === undefined ? {} : { trackingUri }),
+    env: io.env,
+    now: io.now,
+    strict: true,
+    cacheTtlSeconds: 0,
+    timeoutMs: TIMEOUT_MS,
+  })
+  try {
+    return await use(registry)
+  } finally {
+    await registry.close()
+  }
+}
+
+/** JSON on one answer's own lines. */
+export const printJson = (io: Io, value: unknown): void => io.out.write(`${JSON.stringify(value, null, 2)}\n`)
+
+/** Parser of a commander argument: a whole number within bounds. */
+export const wholeNumber =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < min || value > max)
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+    return value
+  }
+
+/** `3`, or `v3` as the listings write it. */
+export const versionNumber = (text: string): number =>
+  wholeNumber(1, 2_147_483_647)(text.replace(/^v(?=\d)/, ''))

@@ -1,0 +1,29 @@
+import { hasCode, isOutage } from '@promptkeep/client'
+import { CommanderError } from 'commander'
+import { CliError } from './cli-error.ts'
+import type { Effects, ExitCode } from './io.ts'
+import { createStyle } from './style.ts'
+
+/** The one place where an error becomes words and an exit code. */
+export function reportError(error: unknown, io: Effects): ExitCode {
+  // Commander has said it already, with the usage.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const { message, hint, exitCode } = explain(error)
+  const style = createStyle(io.err, io.env)
+  io.err.write(`${style.red('error:')} ${message}\n${hint === undefined ? '' : `${hint}\n`}`)
+  return exitCode
+}
+
+function explain(error: unknown): { message: string; hint?: string | undefined; exitCode: ExitCode } {
+  if (error instanceof CliError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (isOutage(error)) {
+    const hint =
+      'Start a registry with: npx promptkeep serve   or name one with --tracking-uri or MLFLOW_TRACKING_URI.'
+    return { message: `the registry cannot be reached: ${message}`, hint, exitCode: 2 }
+  }
+  if (hasCode(error, 'CONFLICT', 'DIGEST_MISMATCH')) return { message, exitCode: 1 }
+  if (error instanceof Error && 'code' in error) return { message, exitCode: 2 }
+  const hint = error instanceof Error ? error.stack?.split('\n').slice(1).join('\n') : undefined
+  return { message: `unexpected: ${message}`, hint, exitCode: 2 }
+}

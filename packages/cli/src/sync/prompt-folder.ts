@@ -1,0 +1,42 @@
+import { access, mkdir } from 'node:fs/promises'
+import { relative, resolve } from 'node:path'
+import { type PromptFile, type PromptLock, readLock, readPromptFolder } from '@promptkeep/client/files'
+import { CliError } from '../cli-error.ts'
+import type { Io } from '../io.ts'
+
+export const DEFAULT_DIR = './prompts'
+
+export interface PromptFolder {
+  /** Absolute. */
+  readonly dir: string
+  /** As a person would type it here: for messages and hints. */
+  readonly label: string
+  readonly files: readonly PromptFile[]
+  readonly lock: PromptLock
+}
+
+/** @param create - Makes a folder that is missing. @throws {CliError} for a missing folder; `INVALID_INPUT` for a bad file */
+export async function openPromptFolder(io: Io, given: string, create = false): Promise<PromptFolder> {
+  const dir = resolve(io.cwd, given)
+  const label = relative(io.cwd, dir) || '.'
+  const exists = await access(dir).then(
+    () => true,
+    () => false,
+  )
+  if (!exists && !create)
+    throw new CliError(`${label}: there is no such folder`, {
+      hint: 'Name the folder of the prompt files: promptkeep status apps/assistant/prompts',
+    })
+  if (!exists) await mkdir(dir, { recursive: true })
+  return { dir, label, files: await readPromptFolder(dir), lock: await readLock(dir) }
+}
+
+/** @throws {CliError} for a name of `--only` that neither side has */
+export function checkOnly(
+  only: readonly string[] | undefined,
+  found: readonly { readonly name: string }[],
+): void {
+  const unknown = (only ?? []).filter((name) => !found.some((finding) => finding.name === name))
+  if (unknown.length > 0)
+    throw new CliError(`--only: neither the folder nor the registry has a prompt ${unknown.join(', ')}`)
+}

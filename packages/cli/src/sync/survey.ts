@@ -1,0 +1,144 @@
+import {
+  isAbsence,
+  type Prompt,
+  type PromptInfo,
+  type PromptVersion,
+  type Registry,
+} from '@promptkeep/client'
+import { fileDigestOf, type PromptFile, type PromptLock } from '@promptkeep/client/files'
+import { TAG } from '@promptkeep/client/protocol'
+import { listAll, searchVersions } from '../find-version.ts'
+import { compareSides, type SyncState } from './compare.ts'
+
+/** One prompt, looked at from both sides. */
+export interface Finding {
+  readonly name: string
+  readonly state: SyncState
+  readonly file?: PromptFile | undefined
+  readonly fileDigest?: string | undefined
+  readonly lockDigest?: string | undefined
+  /** The prompt in the registry; absent when it has none of this name. */
+  readonly prompt?: PromptInfo | undefined
+  /** What the alias says: the version's content, and `digest` as files are compared. */
+  readonly there?:
+    | (Pick<Prompt, 'version' | 'alias' | 'template' | 'modelConfig' | 'responseFormat' | 'tags'> & {
+        readonly digest: string
+      })
+    | undefined
+  /** The version that holds the file's text and waits for the alias, if one does. */
+  readonly waiting?: number | undefined
+}
+
+export interface SurveyRequest {
+  readonly files: readonly PromptFile[]
+  readonly lock: PromptLock
+  /** First the alias that was asked for, then what stands in for it. */
+  readonly chain: readonly string[]
+  /** Only these prompts; all when absent. */
+  readonly only?: readonly string[] | undefined
+}
+
+/** As many prompts are asked for at once. */
+const PARALLEL = 8
+
+/** An alias stands in front of `production`, as it does in an eval: what it lacks is compared with that. */
+export const chainOf = (alias: string): string[] => (alias === 'production' ? [alias] : [alias, 'production'])
+
+/** Compares every file with the registry, and names what only the registry has. Sorted by name. */
+export async function surveyPrompts(registry: Registry, request: SurveyRequest): Promise<Finding[]> {
+  const { files, lock, chain, only } = request
+  const prompts = new Map((await listAll(registry)).map((prompt) => [prompt.name, prompt]))
+  const byName = new Map(files.map((file) => [file.name, file]))
+  const names = [...new Set([...byName.keys(), ...prompts.keys()])]
+    .filter((name) => only === undefined || only.includes(name))
+    .sort()
+  const findings: Finding[] = []
+  for (let i = 0; i < names.length; i += PARALLEL) {
+    const batch = names.slice(i, i + PARALLEL).map((name) => {
+      const lockDigest = Object.hasOwn(lock.prompts, name) ? lock.prompts[name]?.digest : undefined
+      return survey(registry, name, { file: byName.get(name), lockDigest, prompt: prompts.get(name), chain })
+    })
+    findings.push(...(await Promise.all(batch)))
+  }
+  return findings
+}
+
+interface Known {
+  readonly file: PromptFile | undefined
+  readonly lockDigest: string | undefined
+  readonly prompt: PromptInfo | undefined
+  readonly chain: readonly string[]
+}
+
+async function survey(registry: Registry, name: string, known: Known): Promise<Finding> {
+  const { file, lockDigest, prompt, chain } = known
+  const there = prompt === undefined ? undefined : await readBehindAlias(registry, prompt, chain)
+  const fileDigest = file === undefined ? undefined : await fileDigestOf(file)
+  const held =
+    prompt === undefined || fileDigest === undefined || there?.digest === fileDigest
+      ? undefined
+      : await searchVersions(registry, name, async (version) => (await fileDigestOf(version)) === fileDigest)
+  const waits = held !== undefined && (there === undefined || (await isWaiting(registry, held, there)))
+  const state = compareSides({
+    file: fileDigest,
+    lock: lockDigest,
+    there: there && { ...there, seeded: Object.hasOwn(there.tags, TAG.seeded) },
+    held: held && { version: held.version, waiting: waits },
+  })
+  return {
+    name,
+    state,
+    file,
+    fileDigest,
+    lockDigest,
+    prompt,
+    there,
+    waiting: waits ? held.version : undefined,
+  }
+}
+
+async function readBehindAlias(
+  registry: Registry,
+  prompt: PromptInfo,
+  chain: readonly string[],
+): Promise<Finding['there']> {
+  const alias = chain.find((one) => prompt.aliases[one] !== undefined)
+  if (alias === undefined) return undefined
+  try {
+    const { version, template, modelConfig, responseFormat, tags } = await registry.load(prompt.name, {
+      alias,
+    })
+    const content = {
+      template,
+      ...(modelConfig && { modelConfig }),
+      ...(responseFormat && { responseFormat }),
+    }
+    return { version, alias, tags, ...content, digest: await fileDigestOf(content) }
+  } catch (error) {
+    // Removed since the listing.
+    if (isAbsence(error)) return undefined
+    throw error
+  }
+}
+
+/**
+ * Whether a version was made after the alias's last move: the log's order says it. A stock MLflow server has no log,
+ * only the time of the last move, and not even that for a move that was made without us: then the higher number waits.
+ */
+async function isWaiting(
+  registry: Registry,
+  held: PromptVersion,
+  there: { readonly version: number; readonly alias?: string },
+): Promise<boolean> {
+  if (held.version < there.version) return false
+  let pageToken: string | undefined
+  do {
+    const page = await registry.changes(held.name, { limit: 100, pageToken })
+    for (const { kind, alias, to, at, seq } of page.items) {
+      if (kind === 'version.registered' && to === held.version) return true
+      if (kind === 'alias.moved' && alias === there.alias) return seq === undefined && at <= held.createdAt
+    }
+    pageToken = page.nextPageToken
+  } while (pageToken !== undefined)
+  return true
+}
