@@ -1,4 +1,4 @@
-import { createRegistry, silent } from '@promptkeep/client'
+import { createRegistry } from '@promptkeep/client'
 import { readConfig } from './config.ts'
 import { PROMPT_DEFAULTS } from './prompt-defaults.ts'
 import { createPromptService, type PromptService } from './prompt-service.ts'
@@ -16,7 +16,7 @@ export const processPrompts: () => PromptService = once(() => {
     cacheTtlSeconds: config.PROMPT_CACHE_TTL_SECONDS,
     defaults: PROMPT_DEFAULTS,
   })
-  return createPromptService({ registry, log: silent })
+  return createPromptService({ registry })
 })
 
 function once<T>(make: () => T): () => T {

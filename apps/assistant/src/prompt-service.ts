@@ -64,28 +64,22 @@ export interface PromptService {
 }
 
 export interface PromptServiceOptions {
-  /** Made with `PROMPT_DEFAULTS`, and with `registryLog(log)` as its logger. */
+  /** Made with `PROMPT_DEFAULTS`, and with `registryLog(log)` as its logger: it writes the line of each load. */
   readonly registry: Registry
-  readonly log: Logger
 }
 
-/** Events that the service writes itself: at INFO also for a cached value, and with `isFallback`. */
-const OWN_EVENTS = ['prompt.loaded', 'prompts.resolved']
+/**
+ * The registry's logger: every load is told at INFO, also one from the cache, which the registry itself whispers. A
+ * set is one line already.
+ */
+export const registryLog = (log: Logger): Logger => ({
+  debug: (fields, event) => log[event === 'prompt.loaded' ? 'info' : 'debug'](fields, event),
+  info: (fields, event) => log.info(fields, event),
+  warn: (fields, event) => log.warn(fields, event),
+  error: (fields, event) => log.error(fields, event),
+})
 
-/** The registry's logger: everything but the lines that this service writes in its place. */
-export function registryLog(log: Logger): Logger {
-  const unlessOwn = (level: keyof Logger) => (fields: object, event: string) => {
-    if (!OWN_EVENTS.includes(event)) log[level](fields, event)
-  }
-  return {
-    debug: unlessOwn('debug'),
-    info: unlessOwn('info'),
-    warn: unlessOwn('warn'),
-    error: unlessOwn('error'),
-  }
-}
-
-export function createPromptService({ registry, log }: PromptServiceOptions): PromptService {
+export function createPromptService({ registry }: PromptServiceOptions): PromptService {
   const current = new AsyncLocalStorage<{ run: RunPrompts; correlationId: string }>()
   const lastLoaded = new Map<string, number>()
   const seeding = keepSeeding(() => registry.seed())
@@ -95,7 +89,6 @@ export function createPromptService({ registry, log }: PromptServiceOptions): Pr
     const logFields = correlationId === undefined ? {} : { correlationId }
     const prompt = await registry.load(name, { alias, logFields })
     lastLoaded.set(name, prompt.version)
-    log.info({ ...described(prompt), ...logFields }, 'prompt.loaded')
     return prompt
   }
 
@@ -125,12 +118,7 @@ export function createPromptService({ registry, log }: PromptServiceOptions): Pr
         maxAgeMs: fresh ? 0 : undefined,
         logFields: { correlationId },
       })
-      const prompts = set.names.map((name) => set.get(name))
-      for (const { name, version } of prompts) lastLoaded.set(name, version)
-      log.info(
-        { correlationId, fingerprint: set.fingerprint, prompts: prompts.map(described) },
-        'prompts.resolved',
-      )
+      for (const name of set.names) lastLoaded.set(name, set.get(name).version)
       return createRunPrompts(set)
     },
     inRun: (run, correlationId, fn) => current.run({ run, correlationId }, fn),
@@ -138,11 +126,3 @@ export function createPromptService({ registry, log }: PromptServiceOptions): Pr
     close: () => seeding.stop(),
   }
 }
-
-const described = ({ name, version, alias, source, isFallback }: Prompt) => ({
-  prompt: name,
-  version,
-  alias,
-  source,
-  isFallback,
-})
