@@ -24,6 +24,7 @@ export interface EvalOptions {
 
 /** A suite with everything that it names, read and checked; nothing was asked of any server. */
 export interface LoadedSuite {
+  readonly options: EvalOptions
   readonly suite: Suite
   readonly dataset: Dataset
   readonly target: LoadedTarget
@@ -49,7 +50,7 @@ export async function loadSuite(
   const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
   const target = await loadTarget(suite.target, suite.path, deps)
   const gate = passThreshold === undefined ? suite.gate : { ...suite.gate, threshold: passThreshold }
-  return { suite, dataset, target, gate, promptAlias }
+  return { options, suite, dataset, target, gate, promptAlias }
 }
 
 async function readText(path: string, what: string): Promise<string> {

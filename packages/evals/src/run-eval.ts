@@ -1,14 +1,15 @@
 import { dirname } from 'node:path'
 import { type EvalRegistry, findHolders } from './aliases.ts'
 import { EvalFailure, messageOf } from './errors.ts'
-import type { GitState } from './git.ts'
-import { type RunLineage, traceLineage } from './lineage.ts'
+import { type Git, readGitState } from './git.ts'
+import { traceLineage } from './lineage.ts'
 import { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
-import { measure, passes } from './metrics.ts'
-import type { EvalReport, Verdict } from './report.ts'
+import { measure } from './metrics.ts'
+import type { EvalReport } from './report.ts'
 import { baseParams, lineageParams, linkedPrompts, runTags } from './run-record.ts'
 import { type CaseResult, runCases } from './runner.ts'
-import type { RunStatus, TrackedRun, Tracking } from './tracking.ts'
+import type { TrackedRun, Tracking } from './tracking.ts'
+import { judgeRun, notesOf, stopReason } from './verdict.ts'
 
 /** How far a run is. */
 export interface Progress {
@@ -33,7 +34,7 @@ export interface EvalDeps {
   readonly now: () => number
   /** Unique to this run: part of the names of its tenants. */
   readonly newId: () => string
-  readonly gitState: (folder: string) => Promise<GitState | undefined>
+  readonly git: Git
   /** Ends the run early: what was run is logged, marked as interrupted. */
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -44,27 +45,30 @@ export interface EvalDeps {
  * @returns The report, also of a run that came to nothing once it had begun (`verdict: 'invalid'`).
  * @throws {EvalFailure} `CONFIGURATION` or `INFRASTRUCTURE`: it could not begin, or not be logged.
  */
-export async function runEval(options: EvalOptions, deps: EvalDeps): Promise<EvalReport> {
+export const runEval = async (options: EvalOptions, deps: EvalDeps): Promise<EvalReport> =>
+  runSuite(await loadSuite(options, deps), deps)
+
+/** The same for a suite that was loaded before, so that a caller of many can check all before it runs one. */
+export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<EvalReport> {
   const startedAt = deps.now()
-  const loaded = await loadSuite(options, deps)
-  const { suite, dataset, promptAlias } = loaded
+  const { options, suite, dataset, promptAlias } = loaded
   const holders = await findHolders(deps.registry, promptAlias)
   const run = await deps.tracking.startRun({
     experiment: deps.experiment,
     name: suite.name,
-    tags: runTags(options, suite, deps.env, await deps.gitState(dirname(suite.path))),
+    tags: runTags(loaded, deps.env, await readGitState(deps.git, dirname(suite.path))),
     startedAt,
   })
   try {
-    await run.logParams(baseParams(options, loaded))
-    const cases = await runTarget(options, loaded, deps)
+    await run.logParams(baseParams(loaded))
+    const cases = await runTarget(loaded, deps)
     const stopped = stopReason(cases, deps.signal)
     const { registry } = deps
     const rules = { promptAlias, holders, startedAt, registry, complete: stopped === undefined }
     const lineage = await traceLineage(cases, rules)
     const metrics = measure(cases)
     const models = [...new Set(cases.flatMap(({ result }) => result?.model ?? []))].sort()
-    const judged = judge({ options, loaded, cases, lineage, metrics, models, stopped })
+    const judged = judgeRun({ loaded, lineage, metrics, models, stopped })
     const model = models.length > 0 ? models.join(',') : options.model
     await run.logParams({ ...lineageParams(lineage), ...(model === undefined ? {} : { model }) })
     await run.setTags({
@@ -77,7 +81,7 @@ export async function runEval(options: EvalOptions, deps: EvalDeps): Promise<Eva
     return {
       suite: suite.name,
       ...judged,
-      notes: notesOf(options, loaded, lineage, holders),
+      notes: notesOf(loaded, lineage, holders),
       gate: loaded.gate,
       metrics,
       dataset: { name: dataset.name, digest: dataset.digest },
@@ -96,8 +100,8 @@ export async function runEval(options: EvalOptions, deps: EvalDeps): Promise<Eva
   }
 }
 
-async function runTarget(options: EvalOptions, loaded: LoadedSuite, deps: EvalDeps): Promise<CaseResult[]> {
-  const { suite, dataset, promptAlias } = loaded
+async function runTarget(loaded: LoadedSuite, deps: EvalDeps): Promise<CaseResult[]> {
+  const { options, suite, dataset, promptAlias } = loaded
   const target = await loaded.target.open({ trackingUri: deps.trackingUri, env: deps.env })
   const counts = { passed: 0, failed: 0, errors: 0 }
   const progress = () => deps.onProgress?.({ suite: suite.name, total: dataset.cases.length, ...counts })
@@ -128,65 +132,6 @@ async function runTarget(options: EvalOptions, loaded: LoadedSuite, deps: EvalDe
   } finally {
     await target.close?.()
   }
-}
-
-interface Stop {
-  readonly reason: string
-  readonly status: RunStatus
-}
-
-/** Why a run ended before its last case was judged, if it did. A target's own errors stop nothing. */
-function stopReason(cases: readonly CaseResult[], signal: AbortSignal | undefined): Stop | undefined {
-  const broken = cases.find(({ error }) => error && error.kind !== 'target')
-  if (broken?.error) {
-    const { kind, message } = broken.error
-    return { reason: `${kind} error in case ${broken.case.id}: ${message}`, status: 'FAILED' }
-  }
-  return signal?.aborted ? { reason: 'interrupted', status: 'KILLED' } : undefined
-}
-
-interface Judged {
-  readonly options: EvalOptions
-  readonly loaded: LoadedSuite
-  readonly cases: readonly CaseResult[]
-  readonly lineage: RunLineage
-  readonly metrics: ReturnType<typeof measure>
-  readonly models: readonly string[]
-  readonly stopped: Stop | undefined
-}
-
-/** A run without trustworthy lineage has no verdict, however good its answers were. */
-function judge(run: Judged): { verdict: Verdict; reasons: string[] } {
-  const { options, loaded, lineage, metrics, models, stopped } = run
-  const others = options.model === undefined ? [] : models.filter((model) => model !== options.model)
-  const problems = [
-    ...(stopped ? [stopped.reason] : []),
-    ...lineage.problems,
-    ...(others.length > 0 ? [`model ${options.model} was asked for and ${others.join(', ')} answered`] : []),
-  ]
-  if (problems.length > 0) return { verdict: 'invalid', reasons: problems }
-  if (passes(loaded.gate, metrics)) return { verdict: 'passed', reasons: [] }
-  const { metric, direction, threshold } = loaded.gate
-  const side = direction === 'higher' ? 'below' : 'above'
-  return { verdict: 'failed', reasons: [`${metric} is ${side} ${threshold}`] }
-}
-
-function notesOf(
-  { judgeModel }: EvalOptions,
-  { promptAlias }: LoadedSuite,
-  { prompts }: RunLineage,
-  holders: ReadonlyMap<string, number>,
-): string[] {
-  const [alias] = promptAlias
-  const unused = [...holders.keys()].filter((name) => !(name in prompts)).sort()
-  return [
-    ...(judgeModel === undefined
-      ? []
-      : [`judge model ${judgeModel} is recorded but unused: no scorer of this suite asks a judge`]),
-    ...(promptAlias.length > 1 && unused.length > 0
-      ? [`no case used ${unused.join(', ')}: this run says nothing about its alias ${alias}`]
-      : []),
-  ]
 }
 
 /** MLflow cuts longer values of a tag silently. */

@@ -1,12 +1,10 @@
 import type { GitState } from './git.ts'
 import type { RunLineage } from './lineage.ts'
-import type { EvalOptions, LoadedSuite } from './load-suite.ts'
-import type { Suite } from './suite.ts'
+import type { LoadedSuite } from './load-suite.ts'
 
 /** Tags of a run from its first moment: MLflow's own keys, so that its UI shows them. */
 export function runTags(
-  options: EvalOptions,
-  suite: Suite,
+  { options, suite }: LoadedSuite,
   env: Readonly<Record<string, string | undefined>>,
   git: GitState | undefined,
 ): Record<string, string> {
@@ -24,10 +22,9 @@ export function runTags(
 }
 
 /** Params that are known before the first case. */
-export function baseParams(
-  { judgeModel }: EvalOptions,
-  { suite, dataset, gate, promptAlias }: LoadedSuite,
-): Record<string, string> {
+export function baseParams(loaded: LoadedSuite): Record<string, string> {
+  const { suite, dataset, gate, promptAlias } = loaded
+  const { judgeModel } = loaded.options
   return {
     suite: suite.name,
     dataset: dataset.name,

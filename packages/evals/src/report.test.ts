@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { type EvalReport, exitCodeOf, formatReport } from './report.ts'
+
+const answer = (output: string) => ({
+  output,
+  messages: [],
+  toolCalls: [],
+  prompts: {},
+  fingerprint: '',
+  usage: { inputTokens: 0, outputTokens: 0, requests: 1 },
+})
+const REPORT: EvalReport = {
+  suite: 'tone',
+  verdict: 'failed',
+  reasons: ['pass_rate is below 0.9'],
+  notes: ['judge model gpt is recorded but unused: no scorer of this suite asks a judge'],
+  gate: { metric: 'pass_rate', direction: 'higher', threshold: 0.9 },
+  metrics: { pass_rate: 1 / 3, total: 3, passed: 1, failed: 1, errors: 1, not_run: 0, 'score.filler': 0.5 },
+  dataset: { name: 'tone', digest: 'abcdef0123456789' },
+  promptAlias: ['experiment', 'production'],
+  prompts: {
+    memory: { version: 2, digest: 'd', alias: 'experiment', cases: 1 },
+    base: { version: 1, digest: 'd', alias: 'production', cases: 3 },
+  },
+  fingerprint: 'f',
+  model: 'demo',
+  judgeModel: 'gpt',
+  run: { id: 'r1', experimentId: '7' },
+  cases: [
+    {
+      case: { id: 'good' },
+      status: 'passed',
+      scores: [{ name: 'filler', score: 1, reason: 'says none' }],
+      result: answer('Morning.\nThe post is in.'),
+      startedAt: 0,
+      durationMs: 5,
+    },
+    {
+      case: { id: 'bad' },
+      status: 'failed',
+      scores: [{ name: 'filler', score: 0, reason: 'says "certainly!"' }],
+      result: answer('Certainly!'),
+      startedAt: 0,
+      durationMs: 5,
+    },
+    {
+      case: { id: 'broken' },
+      status: 'error',
+      scores: [],
+      error: { kind: 'target', message: 'too many turns' },
+      startedAt: 0,
+      durationMs: 5,
+    },
+  ],
+  durationMs: 1234,
+}
+
+describe('a report', () => {
+  it('says the verdict, why, on what, and which cases did not pass', () => {
+    expect(formatReport(REPORT)).toBe(`tone: FAILED
+  ! pass_rate is below 0.9
+  gate          pass_rate 0.333, must be ≥ 0.9
+  cases         3: 1 passed, 1 failed, 1 errors in 1.2 s
+  score.filler  0.5
+  dataset       tone (abcdef012345)
+  model         demo
+  judge         gpt
+  prompts       memory v2 @experiment, 1 case
+                base v1 @production, 3 cases
+  run           r1 (experiment 7)
+  note: judge model gpt is recorded but unused: no scorer of this suite asks a judge
+
+  failed  bad     filler: says "certainly!"
+  error   broken  target: too many turns
+`)
+  })
+
+  it('shows every answer when asked to', () => {
+    const text = formatReport(REPORT, { verbose: true })
+    expect(text).toContain(
+      '  passed  good\n      filler 1  says none\n      | Morning.\n      | The post is in.\n',
+    )
+    expect(text).toContain('      | Certainly!\n')
+  })
+
+  it.each([
+    { verdict: 'passed', code: 0 },
+    { verdict: 'failed', code: 1 },
+    { verdict: 'invalid', code: 2 },
+  ] as const)('$verdict is exit code $code', ({ verdict, code }) =>
+    expect(exitCodeOf({ verdict })).toBe(code),
+  )
+})

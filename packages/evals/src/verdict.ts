@@ -1,0 +1,67 @@
+import type { RunLineage } from './lineage.ts'
+import type { LoadedSuite } from './load-suite.ts'
+import { type Metrics, passes } from './metrics.ts'
+import type { Verdict } from './report.ts'
+import type { CaseResult } from './runner.ts'
+import type { RunStatus } from './tracking.ts'
+
+/** Why a run ended early, and how MLflow is told. */
+export interface Stop {
+  readonly reason: string
+  readonly status: RunStatus
+}
+
+/** Why a run ended before its last case was judged, if it did. A target's own errors stop nothing. */
+export function stopReason(cases: readonly CaseResult[], signal: AbortSignal | undefined): Stop | undefined {
+  const broken = cases.find(({ error }) => error && error.kind !== 'target')
+  if (broken?.error) {
+    const { kind, message } = broken.error
+    return { reason: `${kind} error in case ${broken.case.id}: ${message}`, status: 'FAILED' }
+  }
+  return signal?.aborted ? { reason: 'interrupted', status: 'KILLED' } : undefined
+}
+
+/** What a verdict is made of. */
+export interface RunFacts {
+  readonly loaded: LoadedSuite
+  readonly lineage: RunLineage
+  readonly metrics: Metrics
+  /** Those that answered, as far as the target says. */
+  readonly models: readonly string[]
+  readonly stopped: Stop | undefined
+}
+
+/** A run without trustworthy lineage has no verdict, however good its answers were. */
+export function judgeRun(run: RunFacts): { verdict: Verdict; reasons: string[] } {
+  const { loaded, lineage, metrics, models, stopped } = run
+  const { options } = loaded
+  const others = options.model === undefined ? [] : models.filter((model) => model !== options.model)
+  const problems = [
+    ...(stopped ? [stopped.reason] : []),
+    ...lineage.problems,
+    ...(others.length > 0 ? [`model ${options.model} was asked for and ${others.join(', ')} answered`] : []),
+  ]
+  if (problems.length > 0) return { verdict: 'invalid', reasons: problems }
+  if (passes(loaded.gate, metrics)) return { verdict: 'passed', reasons: [] }
+  const { metric, direction, threshold } = loaded.gate
+  const side = direction === 'higher' ? 'below' : 'above'
+  return { verdict: 'failed', reasons: [`${metric} is ${side} ${threshold}`] }
+}
+
+/** What a reader should know beside the verdict. */
+export function notesOf(
+  { options: { judgeModel }, promptAlias }: LoadedSuite,
+  { prompts }: RunLineage,
+  holders: ReadonlyMap<string, number>,
+): string[] {
+  const [alias] = promptAlias
+  const unused = [...holders.keys()].filter((name) => !(name in prompts)).sort()
+  return [
+    ...(judgeModel === undefined
+      ? []
+      : [`judge model ${judgeModel} is recorded but unused: no scorer of this suite asks a judge`]),
+    ...(promptAlias.length > 1 && unused.length > 0
+      ? [`no case used ${unused.join(', ')}: this run says nothing about its alias ${alias}`]
+      : []),
+  ]
+}
