@@ -69,7 +69,7 @@ function promptRule(searchable: Searchable, clauses: readonly Clause[]) {
 }
 
 const notAPrompt = (tags: ValueTable) =>
-  sql<SqlBool>`not exists (${rowsOf(tags, TAG.isPrompt)} and v.value = ${'true'})`
+  sql<SqlBool>`not exists (${rowsOf(tags, TAG.isPrompt)} and kv.value = ${'true'})`
 
 function conditionOf(searchable: Searchable, clause: Clause, dialect: SqlDialect): RawBuilder<SqlBool> {
   const { entity, key, comparator } = clause
@@ -86,19 +86,19 @@ function conditionOf(searchable: Searchable, clause: Clause, dialect: SqlDialect
 }
 
 const rowsOf = ({ table, on }: ValueTable, key: string) =>
-  sql`select 1 from ${sql.table(table)} as v where ${joined(on)} and v.key = ${key}`
+  sql`select 1 from ${sql.table(table)} as kv where ${joined(on)} and kv.key = ${key}`
 
 const joined = (on: ValueTable['on']) =>
   sql.join(
-    Object.entries(on).map(([inner, outer]) => sql`${sql.ref(`v.${inner}`)} = ${sql.ref(outer)}`),
+    Object.entries(on).map(([inner, outer]) => sql`${sql.ref(`kv.${inner}`)} = ${sql.ref(outer)}`),
     sql` and `,
   )
 
 /** Every comparison with NaN is false, except `!=`. */
 function valueComparison({ nan }: ValueTable, clause: Clause, dialect: SqlDialect): RawBuilder<SqlBool> {
-  const plain = comparison(sql.ref('v.value'), clause, dialect)
+  const plain = comparison(sql.ref('kv.value'), clause, dialect)
   if (nan === undefined) return plain
-  const isNan = sql`${sql.ref(`v.${nan}`)} = 1`
+  const isNan = sql`${sql.ref(`kv.${nan}`)} = 1`
   return clause.comparator === '!=' ? sql`(${plain} or ${isNan})` : sql`(${plain} and not ${isNan})`
 }
 
@@ -146,12 +146,12 @@ function orderOf(searchable: Searchable, { entity, key, ascending }: Order): Raw
   const values = searchable.values[entity]
   if (!values) throw new Error(`a search cannot be ordered by ${entity} ${key}`)
   // Numbers first, then NaN, then what has no such value: whichever the direction.
-  const rank = values.nan === undefined ? sql`0` : sql.ref(`v.${values.nan}`)
-  return sql`coalesce((${oneOf(values, key, rank)}), 2), (${oneOf(values, key, sql`v.value`)}) ${direction}`
+  const rank = values.nan === undefined ? sql`0` : sql.ref(`kv.${values.nan}`)
+  return sql`coalesce((${oneOf(values, key, rank)}), 2), (${oneOf(values, key, sql`kv.value`)}) ${direction}`
 }
 
 const oneOf = ({ table, on }: ValueTable, key: string, column: RawBuilder<unknown>) =>
-  sql`select ${column} from ${sql.table(table)} as v where ${joined(on)} and v.key = ${key}`
+  sql`select ${column} from ${sql.table(table)} as kv where ${joined(on)} and kv.key = ${key}`
 
 function columnOf(searchable: Searchable, key: string) {
   const found = searchable.attributes[key]
