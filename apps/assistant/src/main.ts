@@ -1,1 +1,74 @@
-export {}
+import { randomUUID } from 'node:crypto'
+import { realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Config, ConfigError, type Env, readConfig } from './config.ts'
+import { createLog } from './log.ts'
+import { StartError, start } from './start.ts'
+
+export { type Config, ConfigError, readConfig } from './config.ts'
+export { type RunningAssistant, StartError, start } from './start.ts'
+
+/** Where a command speaks: the JSON log goes to standard output, words for people here. */
+type Say = (line: string) => void
+
+/**
+ * Starts the assistant from the environment.
+ * @returns Its exit code: 0 after a signal, 2 when it cannot start.
+ */
+async function main(env: Env, say: Say): Promise<number> {
+  const config = configOrUndefined(env, say)
+  if (!config) return 2
+  const signal = nextSignal()
+  let assistant: Awaited<ReturnType<typeof start>>
+  try {
+    assistant = await start(config, {
+      log: createLog(config.LOG_LEVEL),
+      env,
+      fetch,
+      now: Date.now,
+      newId: randomUUID,
+    })
+  } catch (error) {
+    say(`The assistant cannot start: ${error instanceof Error ? error.message : String(error)}`)
+    if (!isExpected(error)) throw error
+    return 2
+  }
+  const { url, isDemo, seeding } = assistant
+  const { seeded, skipped, healed, failed } = seeding
+  say(`seeded=${seeded.length + healed.length} skipped=${skipped.length}`)
+  if (failed.length > 0) {
+    say(
+      `The registry at ${config.MLFLOW_TRACKING_URI} did not take ${failed.length} prompts; bundled texts answer, and it is tried again.`,
+    )
+  }
+  if (isDemo) say('No OPENAI_API_KEY: the demo model answers.')
+  say(`The assistant is listening on ${url}`)
+  await signal
+  await assistant.stop()
+  return 0
+}
+
+function configOrUndefined(env: Env, say: Say): Config | undefined {
+  try {
+    return readConfig(env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    say(`The assistant cannot start: ${error.message}`)
+    return undefined
+  }
+}
+
+/** Errors whose message tells a person all there is to know. */
+const isExpected = (error: unknown) =>
+  error instanceof StartError || (error instanceof Error && error.name === 'SqlError')
+
+const nextSignal = () =>
+  new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
+
+const isCommand =
+  process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)
+if (isCommand) {
+  process.exitCode = await main(process.env, (line) => process.stderr.write(`${line}\n`))
+}

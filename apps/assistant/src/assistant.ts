@@ -1,0 +1,163 @@
+import { createRegistry, type Logger, type Registry } from '@promptkeep/client'
+import type { Kysely } from 'kysely'
+import { sql } from 'kysely'
+import type { SpecialistTools } from './agents/context.ts'
+import { type ChatService, createChatService } from './chat-service.ts'
+import type { Config, Env } from './config.ts'
+import { type ConversationStore, createConversationStore } from './db/conversations.ts'
+import { createMemoryStore } from './db/memories.ts'
+import { openAssistantDatabase } from './db/open.ts'
+import type { Tables } from './db/schema.ts'
+import { createUserStore, type UserStore } from './db/users.ts'
+import { DEMO_MODEL, startDemoModel } from './demo-model.ts'
+import { createModels } from './models.ts'
+import { PROMPT_DEFAULTS } from './prompt-defaults.ts'
+import { createPromptService, type PromptService, registryLog } from './prompt-service.ts'
+import { createMemoryTools } from './tools/memory.ts'
+import { createRateLimit } from './tools/rate-limit.ts'
+import { createWeatherTools } from './tools/weather.ts'
+import { createWeatherClient } from './tools/weather-client.ts'
+import { createWeatherService } from './tools/weather-service.ts'
+
+/** Everything of the outside world that an assistant touches. */
+export interface AssistantDeps {
+  readonly log: Logger
+  /** Where the registry's credentials are read from, as MLflow's own client reads them. */
+  readonly env: Env
+  readonly fetch: typeof fetch
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly newId: () => string
+  /** Evals: no bundled text answers. Default false. */
+  readonly strictPrompts?: boolean
+}
+
+/** The assistant without its HTTP door: what `start` serves, and what evals run against. */
+export interface Assistant {
+  readonly chat: ChatService
+  readonly conversations: ConversationStore
+  readonly users: UserStore
+  readonly prompts: PromptService
+  readonly model: { readonly name: string; readonly isDemo: boolean }
+  /** Models that a request may name. */
+  readonly allowedModels: readonly string[]
+  /** Rejects when the database cannot be read. */
+  checkDatabase(): Promise<void>
+  /** Ends the turns under way, then closes what is open. */
+  close(): Promise<void>
+}
+
+/** @throws {SqlError} when the database cannot be opened. The registry is not asked yet. */
+export async function createAssistant(config: Config, deps: AssistantDeps): Promise<Assistant> {
+  const { log, now, newId } = deps
+  const database = await openAssistantDatabase(config.ASSISTANT_DATABASE)
+  const model = await chooseModel(config)
+  const registry = createRegistry({
+    trackingUri: config.MLFLOW_TRACKING_URI,
+    alias: config.PROMPT_ALIAS,
+    cacheTtlSeconds: config.PROMPT_CACHE_TTL_SECONDS,
+    defaults: PROMPT_DEFAULTS,
+    strict: deps.strictPrompts ?? false,
+    logger: registryLog(log),
+    env: deps.env,
+  })
+  const prompts = createPromptService({ registry })
+  const conversations = createConversationStore({ db: database.db, now, newId })
+  const users = createUserStore({ db: database.db, now })
+  const models = createModels({
+    baseUrl: model.baseUrl,
+    apiKey: model.apiKey,
+    environment: environmentSettings(config, model.name),
+    allowedModels: config.ALLOWED_MODELS,
+    sendLineage: model.isDemo,
+    log,
+    fetch: deps.fetch,
+  })
+  const chat = createChatService({
+    ...{ prompts, models, conversations, users, log, isDemo: model.isDemo },
+    tools: createTools(config, deps, database.db),
+    timeoutMs: config.TIMEOUT_SECONDS * 1000,
+    historyTokenBudget: config.HISTORY_TOKEN_BUDGET,
+  })
+
+  return {
+    ...{ chat, conversations, users, prompts },
+    model: { name: model.name, isDemo: model.isDemo },
+    allowedModels: [...new Set([model.name, ...config.ALLOWED_MODELS])],
+    async checkDatabase() {
+      await sql`select 1 from users limit 1`.execute(database.db)
+    },
+    close: () => closeAll(chat, prompts, registry, model.close, database.close),
+  }
+}
+
+async function closeAll(
+  chat: ChatService,
+  prompts: PromptService,
+  registry: Registry,
+  ...closes: readonly (() => Promise<void>)[]
+) {
+  await chat.close() // turns under way still write
+  prompts.close()
+  await registry.close()
+  for (const close of closes) await close()
+}
+
+interface ChosenModel {
+  readonly name: string
+  readonly baseUrl: string
+  readonly apiKey: string
+  readonly isDemo: boolean
+  close(): Promise<void>
+}
+
+/** The endpoint that was configured; without a key, the demo model on a free port. */
+async function chooseModel(config: Config): Promise<ChosenModel> {
+  if (config.OPENAI_API_KEY) {
+    const { OPENAI_MODEL: name, OPENAI_BASE_URL: baseUrl, OPENAI_API_KEY: apiKey } = config
+    return { name, baseUrl, apiKey, isDemo: false, close: async () => {} }
+  }
+  const endpoint = await startDemoModel()
+  return {
+    name: DEMO_MODEL,
+    baseUrl: endpoint.url,
+    apiKey: 'none',
+    isDemo: true,
+    close: () => endpoint.close(),
+  }
+}
+
+/** The lowest layer of an agent's settings, in MLflow's words. */
+const environmentSettings = ({ TEMPERATURE, MAX_TOKENS }: Config, model_name: string) => ({
+  model_name,
+  ...(TEMPERATURE === undefined ? {} : { temperature: TEMPERATURE }),
+  ...(MAX_TOKENS === undefined ? {} : { max_tokens: MAX_TOKENS }),
+})
+
+function createTools(
+  config: Config,
+  { log, now, newId, fetch }: AssistantDeps,
+  db: Kysely<Tables>,
+): SpecialistTools {
+  const weather = createWeatherService({
+    client: createWeatherClient({
+      baseUrl: config.WEATHER_API_BASE_URL,
+      apiKey: config.OPENWEATHERMAP_API_KEY,
+      timeoutMs: config.WEATHER_API_TIMEOUT_SECONDS * 1000,
+      ...{ fetch, now },
+    }),
+    currentTtlMs: config.WEATHER_CACHE_CURRENT_SECONDS * 1000,
+    forecastTtlMs: config.WEATHER_CACHE_FORECAST_SECONDS * 1000,
+    now,
+  })
+  const memory = createMemoryTools({
+    memories: createMemoryStore({ db, now, newId }),
+    limits: {
+      perConversation: config.MEMORY_WRITES_PER_CONVERSATION,
+      perHour: config.MEMORY_WRITES_PER_HOUR,
+    },
+    reads: createRateLimit({ perWindow: config.MEMORY_READS_PER_MINUTE, windowMs: 60_000, now }),
+    log,
+  })
+  return { memory, weather: createWeatherTools(weather) }
+}

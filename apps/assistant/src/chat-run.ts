@@ -1,0 +1,170 @@
+import type { AgentInputItem } from '@openai/agents'
+import { MaxTurnsExceededError, type RunStreamEvent, type StreamedRunResult } from '@openai/agents'
+import type { Lineage, Logger, ModelConfig } from '@promptkeep/client'
+import { RegistryError } from '@promptkeep/client'
+import { APIError } from 'openai'
+import type { AssistantContext, SpecialistTools } from './agents/context.ts'
+import { createOrchestrator, type Persona } from './agents/orchestrator.ts'
+import { createRunRecord } from './agents/run-record.ts'
+import { MAX_TURNS } from './agents/specialist-tool.ts'
+import type { ChatEvent, ChatFailure, ChatOutcome, TurnRequest } from './chat-types.ts'
+import type { Models } from './models.ts'
+import type { PromptService } from './prompt-service.ts'
+import type { RunPrompts } from './run-prompts.ts'
+
+export interface RunDeps {
+  readonly prompts: PromptService
+  readonly models: Models
+  readonly tools: SpecialistTools
+  readonly log: Logger
+}
+
+export interface RunInput {
+  readonly request: TurnRequest
+  readonly conversationId: string | null
+  readonly persona: Persona
+  /** Oldest first; the last item is what is asked now. */
+  readonly items: readonly AgentInputItem[]
+  /** Ends the run; its reason says why: {@link TIMED_OUT}, or anything for "gone". */
+  readonly signal: AbortSignal
+}
+
+/** The reason of a signal that ended a run because its time was up. */
+export const TIMED_OUT = Symbol('timed out')
+
+/**
+ * One run of the orchestrator: resolves the set, builds the agents, streams the answer. It never throws: what goes
+ * wrong is the outcome's `failure`, with everything that was said and called before.
+ * @param emit - Hears of text and tools as they come.
+ */
+export async function runAssistant(
+  deps: RunDeps,
+  { request, conversationId, persona, items, signal }: RunInput,
+  emit: (event: ChatEvent) => void,
+): Promise<ChatOutcome> {
+  const record = createRunRecord((status) => emit({ type: 'tool', status }))
+  const settings = requestSettings(request)
+  const { correlationId, userId } = request
+  let run: RunPrompts | undefined
+  let model = request.model ?? ''
+  let output = ''
+  let answered: readonly AgentInputItem[] = []
+  let failure: ChatFailure | undefined
+
+  const say = (text: string) => {
+    output += text
+    emit({ type: 'delta', content: text })
+  }
+
+  try {
+    signal.throwIfAborted()
+    const alias = request.promptAlias
+    run = await deps.prompts.loadRun({ correlationId, alias, fresh: alias !== undefined, signal })
+    const pinned = run
+    model = deps.models.settingsFor('Assistant', [run.get('orchestrator-base')], settings).model
+    const context: AssistantContext = { correlationId, userId, conversationId, signal, run, record }
+    await deps.prompts.inRun(run, correlationId, async () => {
+      const agent = await createOrchestrator({
+        ...{ run: pinned, record, models: deps.models, request: settings, log: deps.log },
+        ...{ persona, tools: deps.tools },
+      })
+      const options = { stream: true, context, signal, maxTurns: MAX_TURNS } as const
+      const result = await deps.models.runner.run(agent, [...items], options)
+      await relay(result, () => output !== '', say)
+      // a stream that was ended from outside stops like one that is complete
+      signal.throwIfAborted()
+      answered = result.output
+    })
+  } catch (error) {
+    failure = failureOf(error, signal)
+    logFailure(deps.log, failure, error, correlationId)
+  }
+
+  const lineage = await run?.lineage()
+  return {
+    output,
+    status: failure ? (failure.type === 'cancelled' ? 'cancelled' : 'failed') : 'complete',
+    ...(failure ? { failure } : {}),
+    // of a broken answer the model is shown what the user saw of it, and no call without a result
+    items: failure ? partial(output) : answered,
+    toolCalls: record.toolCalls(),
+    prompts: (lineage?.prompts ?? {}) as Readonly<Record<string, Lineage>>,
+    fingerprint: lineage?.fingerprint ?? '',
+    model,
+    usage: record.usage(),
+  }
+}
+
+/** Text before and after a tool call are two messages of the model; the user reads them as two paragraphs. */
+async function relay(
+  result: AsyncIterable<RunStreamEvent> & Pick<StreamedRunResult<AssistantContext, never>, 'completed'>,
+  hasSpoken: () => boolean,
+  say: (text: string) => void,
+) {
+  let isNewMessage = false
+  for await (const event of result) {
+    if (event.type !== 'raw_model_stream_event') continue
+    if (event.data.type === 'response_started') isNewMessage = hasSpoken()
+    if (event.data.type !== 'output_text_delta' || event.data.delta === '') continue
+    say(isNewMessage ? `\n\n${event.data.delta}` : event.data.delta)
+    isNewMessage = false
+  }
+  await result.completed
+}
+
+/** In MLflow's own words, as the settings of prompts are. */
+const requestSettings = ({ model, maxTokens }: TurnRequest): ModelConfig => ({
+  ...(model === undefined ? {} : { model_name: model }),
+  ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
+})
+
+const partial = (output: string): AgentInputItem[] =>
+  output === ''
+    ? []
+    : [{ role: 'assistant', status: 'incomplete', content: [{ type: 'output_text', text: output }] }]
+
+function failureOf(error: unknown, signal: AbortSignal): ChatFailure {
+  if (signal.aborted) {
+    return signal.reason === TIMED_OUT
+      ? {
+          type: 'timeout',
+          message: 'This took too long and was stopped. Try again, or ask for less at once.',
+        }
+      : { type: 'cancelled', message: 'This answer was stopped.' }
+  }
+  if (error instanceof RegistryError) {
+    return {
+      type: 'prompts_unavailable',
+      message: 'The assistant cannot load its instructions now. Try again in a moment.',
+    }
+  }
+  if (error instanceof MaxTurnsExceededError) {
+    return {
+      type: 'too_many_steps',
+      message: 'This took too many steps and was stopped. Try asking for one thing at a time.',
+    }
+  }
+  if (error instanceof APIError) {
+    const message =
+      error.status === 401 || error.status === 403
+        ? 'The model’s provider refused the API key. Whoever runs the assistant has to check OPENAI_API_KEY.'
+        : 'The language model cannot be reached or did not answer. Try again in a moment.'
+    return { type: 'model_unavailable', message }
+  }
+  return {
+    type: 'internal',
+    message: 'Something went wrong. Try again; if it stays, look for the correlation id in the log.',
+  }
+}
+
+/** A provider's error may quote the prompt or the user: of it only class, status and code are logged. */
+function logFailure(log: Logger, { type }: ChatFailure, error: unknown, correlationId: string) {
+  if (type === 'cancelled') return log.info({ correlationId }, 'chat.cancelled')
+  if (error instanceof APIError) {
+    const { name, status, code } = error
+    return log.warn({ correlationId, type, error: name, status, code }, 'chat.failed')
+  }
+  if (type === 'internal') return log.error({ correlationId, type, err: error }, 'chat.failed')
+  const code = error instanceof RegistryError ? error.code : undefined
+  log.warn({ correlationId, type, code }, 'chat.failed')
+}

@@ -1,0 +1,322 @@
+import type { AgentInputItem } from '@openai/agents'
+import type { Lineage } from '@promptkeep/client'
+import type { Kysely, Transaction } from 'kysely'
+import type { Usage } from '../agents/run-record.ts'
+import type { ChatFailure, ChatOutcome } from '../chat-types.ts'
+import { ONBOARDING_MESSAGES } from '../onboarding.ts'
+import type { Tables } from './schema.ts'
+
+export interface UserMessage {
+  readonly userId: string
+  readonly content: string
+  readonly conversationId?: string | undefined
+  readonly greetingId?: string | undefined
+  readonly correlationId: string
+}
+
+/** An answer, with the run that made it. */
+export type Answer = ChatOutcome & { readonly isDemo: boolean; readonly correlationId: string }
+
+export interface Conversation {
+  readonly id: string
+  readonly title: string
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+export interface ConversationSummary extends Conversation {
+  /** Beginning of the newest message. */
+  readonly preview: string
+  readonly messageCount: number
+}
+
+export interface StoredMessage {
+  readonly role: 'user' | 'assistant'
+  readonly content: string
+  readonly status: ChatOutcome['status']
+  readonly correlationId: string
+  readonly createdAt: number
+  /** Of an answer only. */
+  readonly answer?: AnswerDetails & {
+    readonly prompts: Readonly<Record<string, Lineage>>
+    readonly fingerprint: string
+  }
+}
+
+/** The part of an answer that nothing is searched by. */
+export interface AnswerDetails {
+  readonly model: string
+  readonly isDemo: boolean
+  readonly usage: Usage
+  readonly tools: readonly { readonly agent: string; readonly name: string }[]
+  readonly failure?: ChatFailure
+}
+
+/** Conversations of users. No method reaches another user's rows. */
+export interface ConversationStore {
+  /**
+   * Stores what the user said, in a new conversation unless one is named, and counts it towards onboarding.
+   * @returns The conversation and what was said in it before, oldest first; `undefined` when this user has no such
+   * conversation or greeting, and then nothing is stored.
+   */
+  begin(message: UserMessage): Promise<{ id: string; before: AgentInputItem[] } | undefined>
+  /** Adds an answer, and the versions that made it, in one transaction. */
+  addAnswer(userId: string, conversationId: string, answer: Answer): Promise<void>
+  /** Keeps a greeting until it is answered; the newest few of a user are kept. @returns Its id. */
+  keepGreeting(userId: string, answer: Answer): Promise<string>
+  /** Newest first. */
+  list(
+    userId: string,
+    page: { limit: number; offset: number },
+  ): Promise<{ items: ConversationSummary[]; total: number }>
+  /** @param messageLimit - The newest so many, oldest first. */
+  find(
+    userId: string,
+    id: string,
+    messageLimit: number,
+  ): Promise<(Conversation & { messages: StoredMessage[] }) | undefined>
+}
+
+/** More history than any budget sends. */
+const READ_AT_MOST = 500
+const GREETINGS_KEPT = 5
+const TITLE_LENGTH = 80
+const PREVIEW_LENGTH = 100
+
+export interface ConversationStoreOptions {
+  readonly db: Kysely<Tables>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly newId: () => string
+}
+
+export function createConversationStore({ db, now, newId }: ConversationStoreOptions): ConversationStore {
+  return {
+    begin: (message) =>
+      db.transaction().execute(async (tx) => {
+        const id = message.conversationId ?? (await create(tx, message))
+        if (id === undefined || !(await exists(tx, message.userId, id))) return undefined
+        const before = await itemsOf(tx, message.userId, id)
+        await append(tx, message.userId, id, {
+          ...{ role: 'user', content: message.content, status: 'complete' },
+          ...{ items: JSON.stringify([{ role: 'user', content: message.content }]) },
+          ...{ correlation_id: message.correlationId, answer: null, fingerprint: null },
+        })
+        await countMessage(tx, message.userId, now())
+        return { id, before }
+      }),
+
+    addAnswer: (userId, conversationId, answer) =>
+      db.transaction().execute((tx) => appendAnswer(tx, userId, conversationId, answer)),
+
+    keepGreeting: (userId, answer) =>
+      db.transaction().execute(async (tx) => {
+        const id = newId()
+        const row = { user_id: userId, id, answer: JSON.stringify(answer), created_at: now() }
+        await tx.insertInto('greetings').values(row).execute()
+        const kept = tx
+          .selectFrom('greetings')
+          .where('user_id', '=', userId)
+          .select('id')
+          .orderBy('created_at', 'desc')
+          .limit(GREETINGS_KEPT)
+        await tx.deleteFrom('greetings').where('user_id', '=', userId).where('id', 'not in', kept).execute()
+        return id
+      }),
+
+    async list(userId, { limit, offset }) {
+      const mine = db.selectFrom('conversations').where('conversations.user_id', '=', userId)
+      const { total } = await mine
+        .select((eb) => eb.fn.countAll<number>().as('total'))
+        .executeTakeFirstOrThrow()
+      const rows = await mine
+        .selectAll()
+        .select((eb) => {
+          const messages = eb
+            .selectFrom('messages')
+            .where('messages.user_id', '=', userId)
+            .whereRef('conversation_id', '=', 'conversations.id')
+          return [
+            messages.select((m) => m.fn.countAll<number>().as('n')).as('message_count'),
+            messages.select('content').orderBy('position', 'desc').limit(1).as('newest'),
+          ]
+        })
+        .orderBy('updated_at', 'desc')
+        .orderBy('id')
+        .limit(limit)
+        .offset(offset)
+        .execute()
+      const items = rows.map((row) => ({
+        ...conversationOf(row),
+        preview: cut(row.newest ?? '', PREVIEW_LENGTH),
+        messageCount: row.message_count ?? 0,
+      }))
+      return { items, total }
+    },
+
+    async find(userId, id, messageLimit) {
+      const row = await db
+        .selectFrom('conversations')
+        .where('user_id', '=', userId)
+        .where('id', '=', id)
+        .selectAll()
+        .executeTakeFirst()
+      if (!row) return undefined
+      const messages = await db
+        .selectFrom('messages')
+        .where('user_id', '=', userId)
+        .where('conversation_id', '=', id)
+        .selectAll()
+        .orderBy('position', 'desc')
+        .limit(messageLimit)
+        .execute()
+      const prompts = await db
+        .selectFrom('answer_prompts')
+        .where('user_id', '=', userId)
+        .where('conversation_id', '=', id)
+        .where('position', '>=', messages.at(-1)?.position ?? 0)
+        .selectAll()
+        .orderBy('prompt')
+        .execute()
+      return {
+        ...conversationOf(row),
+        messages: messages.reverse().map((message) => messageOf(message, prompts)),
+      }
+    },
+  }
+
+  /** A new conversation, begun by the greeting that is being answered, if there is one. */
+  async function create(
+    tx: Transaction<Tables>,
+    { userId, content, greetingId }: UserMessage,
+  ): Promise<string | undefined> {
+    const id = newId()
+    const at = now()
+    const row = { user_id: userId, id, title: cut(content, TITLE_LENGTH), created_at: at, updated_at: at }
+    if (greetingId === undefined) {
+      await tx.insertInto('conversations').values(row).execute()
+      return id
+    }
+    const greeting = await tx
+      .deleteFrom('greetings')
+      .where('user_id', '=', userId)
+      .where('id', '=', greetingId)
+      .returning('answer')
+      .executeTakeFirst()
+    if (!greeting) return undefined
+    await tx.insertInto('conversations').values(row).execute()
+    await appendAnswer(tx, userId, id, JSON.parse(greeting.answer))
+    return id
+  }
+
+  async function appendAnswer(tx: Transaction<Tables>, userId: string, id: string, answer: Answer) {
+    const { output, status, items, fingerprint, correlationId, model, isDemo, usage, failure, toolCalls } =
+      answer
+    const tools = toolCalls.map(({ agent, name }) => ({ agent, name }))
+    const details: AnswerDetails = { model, isDemo, usage, tools, ...(failure ? { failure } : {}) }
+    const position = await append(tx, userId, id, {
+      ...{ role: 'assistant', content: output, status, items: JSON.stringify(items) },
+      ...{ correlation_id: correlationId, answer: JSON.stringify(details), fingerprint },
+    })
+    const rows = Object.entries(answer.prompts).map(
+      ([prompt, { version, alias = null, digest, source, ageMs }]) => ({
+        ...{ user_id: userId, conversation_id: id, position, prompt },
+        ...{ version, alias, digest, source, age_ms: Math.round(ageMs) },
+      }),
+    )
+    if (rows.length > 0) await tx.insertInto('answer_prompts').values(rows).execute()
+  }
+
+  async function append(
+    tx: Transaction<Tables>,
+    userId: string,
+    id: string,
+    message: Omit<Tables['messages'], 'user_id' | 'conversation_id' | 'position' | 'created_at'>,
+  ): Promise<number> {
+    const { last } = await tx
+      .selectFrom('messages')
+      .where('user_id', '=', userId)
+      .where('conversation_id', '=', id)
+      .select((eb) => eb.fn.max('position').as('last'))
+      .executeTakeFirstOrThrow()
+    const position = last === null ? 0 : Number(last) + 1
+    const at = now()
+    await tx
+      .insertInto('messages')
+      .values({ ...message, user_id: userId, conversation_id: id, position, created_at: at })
+      .execute()
+    await tx
+      .updateTable('conversations')
+      .set({ updated_at: at })
+      .where('user_id', '=', userId)
+      .where('id', '=', id)
+      .execute()
+    return position
+  }
+}
+
+async function exists(tx: Transaction<Tables>, userId: string, id: string): Promise<boolean> {
+  const found = tx.selectFrom('conversations').where('user_id', '=', userId).where('id', '=', id)
+  return (await found.select('id').executeTakeFirst()) !== undefined
+}
+
+async function itemsOf(tx: Transaction<Tables>, userId: string, id: string): Promise<AgentInputItem[]> {
+  const rows = await tx
+    .selectFrom('messages')
+    .where('user_id', '=', userId)
+    .where('conversation_id', '=', id)
+    .select('items')
+    .orderBy('position', 'desc')
+    .limit(READ_AT_MOST)
+    .execute()
+  return rows.reverse().flatMap(({ items }): AgentInputItem[] => JSON.parse(items))
+}
+
+/** Onboarding ends with the fifth message, in the transaction that stores it. */
+async function countMessage(tx: Transaction<Tables>, userId: string, at: number) {
+  const first = { user_id: userId, user_messages: 1, onboarded_at: null, onboarded_by: null, created_at: at }
+  const { user_messages: count } = await tx
+    .insertInto('users')
+    .values(first)
+    .onConflict((oc) =>
+      oc.column('user_id').doUpdateSet((eb) => ({ user_messages: eb('users.user_messages', '+', 1) })),
+    )
+    .returning('user_messages')
+    .executeTakeFirstOrThrow()
+  if (count < ONBOARDING_MESSAGES) return
+  await tx
+    .updateTable('users')
+    .set({ onboarded_at: at, onboarded_by: 'messages' })
+    .where('user_id', '=', userId)
+    .where('onboarded_at', 'is', null)
+    .execute()
+}
+
+const conversationOf = ({ id, title, created_at, updated_at }: Tables['conversations']): Conversation => ({
+  ...{ id, title, createdAt: created_at, updatedAt: updated_at },
+})
+
+function messageOf(row: Tables['messages'], prompts: readonly Tables['answer_prompts'][]): StoredMessage {
+  const { role, content, status, correlation_id: correlationId, created_at: createdAt } = row
+  const message = { role, content, status, correlationId, createdAt }
+  if (row.answer === null) return message
+  const used = prompts
+    .filter(({ position }) => position === row.position)
+    .map(({ prompt, version, alias, digest, source, age_ms: ageMs }): [string, Lineage] => [
+      prompt,
+      { version, ...(alias === null ? {} : { alias }), digest, source, ageMs },
+    ])
+  const answer = {
+    ...JSON.parse(row.answer),
+    prompts: Object.fromEntries(used),
+    fingerprint: row.fingerprint ?? '',
+  }
+  return { ...message, answer }
+}
+
+/** On one line, and never cut inside a character. */
+function cut(text: string, length: number): string {
+  const line = text.replace(/\s+/g, ' ').trim()
+  const characters = [...line]
+  return characters.length <= length ? line : `${characters.slice(0, length - 1).join('')}…`
+}
