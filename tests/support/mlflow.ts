@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from './free-port.ts'
 import { mlflowEnv, mlflowPython } from './python.ts'
 
 export { mlflowSkip } from './python.ts'
@@ -61,19 +61,6 @@ const serverArguments = (folder: string, port: number) => [
   ...['--backend-store-uri', `sqlite:///${join(folder, 'mlflow.db')}`],
   ...['--artifacts-destination', join(folder, 'artifacts')],
 ]
-
-/** A loopback port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const probe = createServer()
-  await new Promise<void>((resolve, reject) => {
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', resolve)
-  })
-  const address = probe.address()
-  await new Promise((resolve) => probe.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 function collect(child: ChildProcess): () => string {
   const parts: string[] = []

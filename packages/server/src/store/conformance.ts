@@ -1,0 +1,28 @@
+import { describe } from 'vitest'
+import { describeAliases } from './conformance/aliases.ts'
+import { describeChanges } from './conformance/changes.ts'
+import { describeConcurrency } from './conformance/concurrency.ts'
+import { describePrompts } from './conformance/prompts.ts'
+import { describeSeeding } from './conformance/seeding.ts'
+import type { OpenStore } from './conformance/support.ts'
+import { describeVersionTags } from './conformance/version-tags.ts'
+import { describeVersions } from './conformance/versions.ts'
+
+/**
+ * The contract of `Store` for prompts, versions, aliases and the log, as tests. A new database is done when this
+ * passes with no test of its own.
+ *
+ * @param open - An empty store with these options.
+ * @param skip - Why these tests cannot run here; '' where they can.
+ */
+export function describeStore(name: string, open: OpenStore, skip = '') {
+  describe.skipIf(skip)(`store: ${name} ${skip}`.trim(), () => {
+    describePrompts(open)
+    describeVersions(open)
+    describeVersionTags(open)
+    describeAliases(open)
+    describeSeeding(open)
+    describeChanges(open)
+    describeConcurrency(open)
+  })
+}

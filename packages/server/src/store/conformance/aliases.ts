@@ -1,0 +1,113 @@
+import { digestOf, TAG } from '@promptkeep/client/protocol'
+import { describe, expect, it } from 'vitest'
+import { ada, type OpenStore, opened, withPrompt } from './support.ts'
+
+export function describeAliases(open: OpenStore) {
+  describe('aliases', () => {
+    it('follows an alias to the version with its tags and all its aliases', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two')
+      for (const alias of ['production', 'a-b_9', '7'])
+        await store.aliases.move({ name: 'x', alias, to: 1, ...ada })
+      const found = await store.aliases.find('x', 'production')
+      expect(found).toEqual(await store.versions.get('x', 1))
+      expect(found?.aliases).toEqual(['7', 'a-b_9', 'production'])
+      expect(found?.tags[TAG.text]).toBe('one')
+    })
+
+    it('is case-sensitive, and has no alias that nobody set', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one')
+      await store.aliases.move({ name: 'x', alias: 'production', to: 1, ...ada })
+      expect(await store.aliases.find('x', 'Production')).toBeUndefined()
+      expect(await store.aliases.find('x', '1')).toBeUndefined()
+    })
+
+    it('answers the newest live version as latest, in any case', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two', 'three')
+      await store.versions.delete('x', 3, ada)
+      await store.versions.transition('x', 1, 'Production', false)
+      expect(await store.aliases.find('x', 'latest')).toMatchObject({ version: 2 })
+      expect(await store.aliases.find('x', 'LaTeSt')).toMatchObject({ version: 2 })
+      await store.versions.delete('x', 2, ada)
+      await store.versions.delete('x', 1, ada)
+      await expect(store.aliases.find('x', 'latest')).rejects.toMatchObject({
+        code: 'VERSION_NOT_FOUND',
+        message: 'Latest version not found for model x.',
+      })
+    })
+
+    it('moves, and returns the change that it logged', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two')
+      const { updatedAt } = await store.prompts.get('x')
+      await store.aliases.move({ name: 'x', alias: 'production', to: 1, ...ada })
+      const change = await store.aliases.move({
+        name: 'x',
+        alias: 'production',
+        to: 2,
+        actor: 'grace',
+        reason: 'better tone',
+        evidence: 'run 7',
+      })
+      expect(change).toEqual({
+        seq: 4,
+        kind: 'alias.moved',
+        prompt: 'x',
+        alias: 'production',
+        from: 1,
+        to: 2,
+        digest: await digestOf({ template: 'two' }),
+        actor: 'grace',
+        reason: 'better tone',
+        evidence: 'run 7',
+        at: change.at,
+      })
+      expect(await store.changes.after(3, 10)).toEqual([change])
+      expect((await store.prompts.get('x')).updatedAt).toBe(updatedAt)
+    })
+
+    it('refuses to point an alias at a missing version, and records nothing', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one')
+      await expect(
+        store.aliases.move({ name: 'x', alias: 'production', to: 7, ...ada }),
+      ).rejects.toMatchObject({
+        code: 'VERSION_NOT_FOUND',
+      })
+      expect(await store.changes.after(1, 10)).toEqual([])
+      expect(await store.aliases.find('x', 'production')).toBeUndefined()
+    })
+
+    it('compares and sets: the loser learns the current version', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two')
+      const move = { name: 'x', alias: 'production', ...ada }
+      await expect(store.aliases.move({ ...move, to: 1, expected: 2 })).rejects.toMatchObject({
+        code: 'CONFLICT',
+        current: null,
+      })
+      await store.aliases.move({ ...move, to: 1, expected: null })
+      await expect(store.aliases.move({ ...move, to: 2, expected: null })).rejects.toMatchObject({
+        code: 'CONFLICT',
+        current: 1,
+      })
+      expect(await store.aliases.move({ ...move, to: 2, expected: 1 })).toMatchObject({ from: 1, to: 2 })
+      expect(await store.changes.after(2, 10)).toHaveLength(2)
+    })
+
+    it('removes an alias once; after that nothing happens and nothing is logged', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one')
+      await store.aliases.move({ name: 'x', alias: 'production', to: 1, ...ada })
+      await store.aliases.remove('x', 'production', { actor: 'ada', reason: 'retired' })
+      await store.aliases.remove('x', 'production', ada)
+      await store.aliases.remove('x', 'latest', ada)
+      expect(await store.aliases.find('x', 'production')).toBeUndefined()
+      expect(await store.changes.after(2, 10)).toMatchObject([
+        { kind: 'alias.removed', alias: 'production', from: 1, reason: 'retired' },
+      ])
+    })
+  })
+}
