@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import type { ServerEnv } from './env.ts'
 import { mlflowBodyLimit, ownBodyLimit } from './middleware/body-limits.ts'
 import { loopbackOnly } from './middleware/loopback-only.ts'
+import { noWorkspaces } from './middleware/no-workspaces.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { safeHeaders } from './middleware/safe-headers.ts'
 import { noSuchPath, onError } from './on-error.ts'
@@ -41,7 +42,7 @@ export function createApp({ store, log, newId, elapsedMs, random }: AppDeps): Ho
   app.route(OWN, governance(store, log))
   app.route(OWN, changes(store))
   for (const base of MLFLOW) {
-    app.use(`${base}/*`, mlflowBodyLimit)
+    app.use(`${base}/*`, mlflowBodyLimit, noWorkspaces)
     app.route(base, registeredModels(store, log))
     app.route(base, modelVersions(store))
     app.route(base, experiments(store))

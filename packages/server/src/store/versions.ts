@@ -24,7 +24,8 @@ const searchable: Searchable = {
     last_updated_timestamp: 'v.updated_at',
   },
   values: { tag: tags },
-  promptTags: tags,
+  // As MLflow: one version that is a prompt's hides all of its name.
+  promptTags: { table: 'version_tags', on: { model_id: 'v.model_id' } },
 }
 
 /** Versions of prompts and of plain models. */

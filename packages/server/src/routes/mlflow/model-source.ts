@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { hasCode, InvalidInput, VersionNotFound } from '@promptkeep/client/protocol'
+import { InvalidInput, RegistryError, VersionNotFound } from '@promptkeep/client/protocol'
 import type { ModelVersion, Run, Store } from '../../store/store.ts'
 import { isPrompt } from './rules.ts'
 
@@ -87,7 +87,7 @@ async function sourceRun(store: Store, source: string, runId: string): Promise<R
   try {
     return await store.runs.get(runId)
   } catch (error) {
-    if (hasCode(error, 'PROMPT_NOT_FOUND')) throw notContained(source, 'run_id')
+    if (error instanceof RegistryError && error.status === 404) throw notContained(source, 'run_id')
     throw error
   }
 }
