@@ -29,7 +29,7 @@ async function startChat(reply: (response: ServerResponse, asked: Asked) => void
 
 const event = (name: string, data: unknown) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 const done = (more: object = {}) => ({
-  conversationId: 'c1',
+  conversation_id: 'c1',
   prompts: { memory: { version: 1, alias: 'production', digest: 'd1', source: 'registry', ageMs: 0 } },
   toolCalls: [{ agent: 'Assistant', name: 'ask_memory_agent', arguments: { input: 'x' }, result: 'y' }],
   fingerprint: 'f',
@@ -89,7 +89,7 @@ describe('a target over HTTP', () => {
       stream(response, event('delta', { content: `you said ${body.message}` }), event('done', done())),
     )
     const { output, messages, toolCalls, usage } = await ask(chat.url, { turns: ['one', 'two'] })
-    expect(chat.asked.map(({ body }) => body.conversationId)).toEqual([undefined, 'c1'])
+    expect(chat.asked.map(({ body }) => body.conversation_id)).toEqual([undefined, 'c1'])
     expect(output).toBe('you said two')
     expect(messages.map(({ content }) => content)).toEqual(['one', 'you said one', 'two', 'you said two'])
     expect(toolCalls).toHaveLength(2)
@@ -123,8 +123,16 @@ describe('a target over HTTP', () => {
   it.each([
     {
       rule: 'an error event as an error of the target',
-      parts: [event('delta', { content: 'I am' }), event('error', { message: 'took too long' })],
+      parts: [
+        event('delta', { content: 'I am' }),
+        event('error', { error: 'took too long', error_type: 'timeout' }),
+      ],
       error: { kind: 'target', message: 'took too long' },
+    },
+    {
+      rule: 'an error event of what it depends on as an outage',
+      parts: [event('error', { error: 'no model', error_type: 'model_unavailable' })],
+      error: { kind: 'infrastructure', message: 'no model' },
     },
     {
       rule: 'a stream that ends early as an outage',
@@ -139,6 +147,17 @@ describe('a target over HTTP', () => {
   ])('takes $rule', async ({ parts, error }) => {
     const chat = await startChat((response) => stream(response, ...parts))
     expect((await ask(chat.url)).error).toEqual(error)
+  })
+
+  it('keeps what a failed turn used and called', async () => {
+    const failed = event('error', { ...done(), error: 'took too long', error_type: 'timeout' })
+    const chat = await startChat((response) => stream(response, event('delta', { content: 'I am' }), failed))
+    expect(await ask(chat.url)).toMatchObject({
+      output: 'I am',
+      toolCalls: done().toolCalls,
+      prompts: done().prompts,
+      error: { kind: 'target', message: 'took too long' },
+    })
   })
 
   it('takes a refused connection as an outage, and says so', async () => {

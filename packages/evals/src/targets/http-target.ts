@@ -6,9 +6,8 @@ import type { Target, TargetCase, TargetOptions, TargetResult } from '../target.
 type Problem = NonNullable<TargetResult['error']>
 type Answer = Omit<TargetResult, 'messages'>
 
-/** The last event of a chat stream. Further keys are ignored: an endpoint may say more. */
-const Done = z.object({
-  conversationId: z.string().nullish(),
+/** What the last event of a chat stream says of the turn. Further keys are ignored: an endpoint may say more. */
+const Evidence = z.object({
   prompts: z.record(
     z.string(),
     z.object({
@@ -26,22 +25,30 @@ const Done = z.object({
   model: z.string().optional(),
   usage: z.object({ inputTokens: z.number(), outputTokens: z.number(), requests: z.number() }),
 })
-type Done = z.infer<typeof Done>
+const Done = Evidence.extend({ conversation_id: z.string().nullish() })
+const PartOfDone = Done.partial()
+type PartOfDone = z.infer<typeof PartOfDone>
+const Failure = PartOfDone.extend({ error: z.string(), error_type: z.string().optional() })
 const Delta = z.object({ content: z.string() })
-const Failure = z.object({ message: z.string() })
+
+/** Failures of what the endpoint depends on; any other is its own. */
+const OUTAGES: readonly (string | undefined)[] = ['prompts_unavailable', 'model_unavailable']
 
 /**
- * A chat endpoint that answers with server-sent events. Each turn is one POST of `{ message, model,
- * conversationId }` with the tenant as `X-User-Id` and the alias chain as `X-Promptkeep-Alias`. Events `delta`
- * `{ content }` are the answer, `error` `{ message }` is an error of the target, and the last one is `done` with
- * the conversation, prompts, tool calls, fingerprint and usage. 403 means that the endpoint lets nobody choose
- * prompts.
+ * A chat endpoint that answers with server-sent events, as the assistant's does. Each turn is one POST of
+ * `{ message, model, conversation_id }` with the tenant as `X-User-Id` and the alias chain as `X-Promptkeep-Alias`.
+ * Events `delta` `{ content }` are the answer; the last one is `done`, or `error` `{ error, error_type }`, with
+ * conversation, prompts, tool calls, fingerprint, model and usage. 403 says that nobody may choose prompts.
  */
 export function createHttpTarget(
   url: string,
   { fetch }: { readonly fetch: typeof globalThis.fetch },
 ): Target {
-  async function turn(message: string, conversationId: string | undefined, options: TargetOptions) {
+  async function turn(
+    message: string,
+    conversationId: string | undefined,
+    options: TargetOptions,
+  ): Promise<Turn> {
     const response = await fetch(url, {
       method: 'POST',
       headers: {
@@ -50,10 +57,10 @@ export function createHttpTarget(
         'x-user-id': options.tenant,
         'x-promptkeep-alias': options.promptAlias.join(','),
       },
-      body: JSON.stringify({ message, model: options.model, conversationId }),
+      body: JSON.stringify({ message, model: options.model, conversation_id: conversationId }),
       signal: options.signal,
     })
-    if (!response.ok) return { problem: await refusal(response, url) }
+    if (!response.ok) return { output: '', problem: await refusal(response, url) }
     return readStream(response)
   }
 
@@ -63,16 +70,18 @@ export function createHttpTarget(
       let answer = NO_ANSWER
       let conversation: string | undefined
       for (const content of turnsOf(testCase)) {
-        const seen = await turn(content, conversation, options).catch((error: unknown) => ({
-          problem: outage(url, error),
-        }))
+        const seen = await turn(content, conversation, options).catch(
+          (error: unknown): Turn => ({
+            output: '',
+            problem: outage(url, error),
+          }),
+        )
         messages.push({ role: 'user', content })
-        if ('problem' in seen) return { ...answer, messages, error: seen.problem }
-        messages.push({ role: 'assistant', content: seen.output })
-        const changed = changedPrompt(answer, seen)
-        if (changed) return { ...answer, messages, error: changed }
+        if (seen.output !== '') messages.push({ role: 'assistant', content: seen.output })
+        const problem = seen.problem ?? changedPrompt(answer, seen)
         answer = joined(answer, seen)
-        conversation = seen.done.conversationId ?? conversation
+        if (problem) return { ...answer, messages, error: problem }
+        conversation = seen.evidence?.conversation_id ?? conversation
       }
       return { ...answer, messages }
     },
@@ -91,29 +100,37 @@ const turnsOf = ({ input, turns }: TargetCase): readonly string[] => turns ?? [i
 
 interface Turn {
   readonly output: string
-  readonly done: Done
+  /** Also of a turn that failed, as far as it got. */
+  readonly evidence?: PartOfDone | undefined
+  readonly problem?: Problem
 }
 
 /** The last turn's answer, with what every turn called, used and cost. */
-function joined(before: Answer, { output, done }: Turn): Answer {
-  const { inputTokens, outputTokens, requests } = before.usage
+function joined(before: Answer, { output, evidence = {} }: Turn): Answer {
+  const {
+    prompts = {},
+    toolCalls = [],
+    fingerprint = before.fingerprint,
+    model,
+    usage = NO_ANSWER.usage,
+  } = evidence
   return {
     output,
-    toolCalls: [...before.toolCalls, ...done.toolCalls],
-    prompts: { ...before.prompts, ...(done.prompts as Answer['prompts']) },
-    fingerprint: done.fingerprint,
-    ...(done.model === undefined ? {} : { model: done.model }),
+    toolCalls: [...before.toolCalls, ...toolCalls],
+    prompts: { ...before.prompts, ...(prompts as Answer['prompts']) },
+    fingerprint,
+    ...(model === undefined ? {} : { model }),
     usage: {
-      inputTokens: inputTokens + done.usage.inputTokens,
-      outputTokens: outputTokens + done.usage.outputTokens,
-      requests: requests + done.usage.requests,
+      inputTokens: before.usage.inputTokens + usage.inputTokens,
+      outputTokens: before.usage.outputTokens + usage.outputTokens,
+      requests: before.usage.requests + usage.requests,
     },
   }
 }
 
 /** One case has one lineage: a prompt that moved between its turns leaves nothing that could be said about it. */
-function changedPrompt(before: Answer, { done }: Turn): Problem | undefined {
-  for (const [name, { version, digest }] of Object.entries(done.prompts)) {
+function changedPrompt(before: Answer, { evidence }: Turn): Problem | undefined {
+  for (const [name, { version, digest }] of Object.entries(evidence?.prompts ?? {})) {
     const earlier = before.prompts[name]
     if (!earlier || (earlier.version === version && earlier.digest === digest)) continue
     const message = `${name} changed from v${earlier.version} to v${version} between two turns`
@@ -122,26 +139,32 @@ function changedPrompt(before: Answer, { done }: Turn): Problem | undefined {
   return undefined
 }
 
-async function readStream(response: Response): Promise<Turn | { problem: Problem }> {
+async function readStream(response: Response): Promise<Turn> {
   const events: EventSourceMessage[] = []
   const parser = createParser({ onEvent: (event) => events.push(event) })
   const decoder = new TextDecoder()
   for await (const chunk of response.body ?? []) parser.feed(decoder.decode(chunk, { stream: true }))
 
-  const failed = events.find(({ event }) => event === 'error')
-  if (failed) return { problem: { kind: 'target', message: parse(failed, Failure)?.message ?? failed.data } }
-  const last = events.at(-1)
-  const done = last?.event === 'done' ? parse(last, Done) : undefined
-  if (!done) {
-    const what =
-      last?.event === 'done'
-        ? `a last event that cannot be read: ${last.data.slice(0, 200)}`
-        : 'no done event'
-    return { problem: { kind: 'infrastructure', message: `the stream ended with ${what}` } }
-  }
   const deltas = events.filter(({ event }) => event === 'delta')
-  return { output: deltas.map((event) => parse(event, Delta)?.content ?? '').join(''), done }
+  const output = deltas.map((event) => parse(event, Delta)?.content ?? '').join('')
+  const last = events.at(-1)
+  if (last?.event === 'done') {
+    const done = parse(last, Done)
+    return done ? { output, evidence: done } : { output, problem: unreadable(last) }
+  }
+  if (last?.event === 'error') {
+    const failure = parse(last, Failure)
+    if (!failure) return { output, problem: unreadable(last) }
+    const kind = OUTAGES.includes(failure.error_type) ? 'infrastructure' : 'target'
+    return { output, evidence: failure, problem: { kind, message: failure.error } }
+  }
+  return { output, problem: { kind: 'infrastructure', message: 'the stream ended with no done event' } }
 }
+
+const unreadable = ({ event, data }: EventSourceMessage): Problem => ({
+  kind: 'infrastructure',
+  message: `the stream ended with a ${event} event that cannot be read: ${data.slice(0, 200)}`,
+})
 
 function parse<T>({ data }: EventSourceMessage, schema: z.ZodType<T>): T | undefined {
   try {
