@@ -90,3 +90,7 @@ export const isAbsence = (error: unknown): boolean =>
 export function hasCode(error: unknown, ...codes: ErrorCode[]): boolean {
   return error instanceof Error && 'code' in error && (codes as unknown[]).includes(error.code)
 }
+
+/** True when `error` is one of ours, from any copy of this package. */
+export const isRegistryError = (error: unknown): error is RegistryError =>
+  hasCode(error, ...(Object.keys(WIRE) as ErrorCode[]))

@@ -5,6 +5,7 @@
  */
 export * from './digest.ts'
 export * from './errors.ts'
+export * from './log.ts'
 export type * from './prompt.ts'
 export * from './reference.ts'
 export * from './template.ts'

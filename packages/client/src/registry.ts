@@ -1,117 +1,74 @@
-import type { Logger } from './log.ts'
-import type {
-  JsonObject,
-  ModelConfig,
-  Prompt,
-  PromptInfo,
-  PromptSet,
-  PromptVersion,
-  Template,
+import { withDeadline } from './deadline.ts'
+import { digestOf, fingerprintOf } from './digest.ts'
+import { InvalidInput, isAbsence, isRegistryError, RegistryError } from './errors.ts'
+import { createLoader, type Wanted } from './loader.ts'
+import { createMlflowTransport } from './mlflow.ts'
+import type { Defaults, LoadOptions, RegistryOptions, RegistryStatus, SeedReport } from './options.ts'
+import {
+  type Lineage,
+  makeBody,
+  makePrompt,
+  type Prompt,
+  type PromptInfo,
+  type PromptSet,
+  type PromptVersion,
 } from './prompt.ts'
-import type {
-  Capabilities,
-  Change,
-  Page,
-  PageRequest,
-  RequestOptions,
-  Transport,
-  VersionDraft,
-} from './transport.ts'
-
-/** A bundled text: the template alone, or with its settings. */
-export type Default =
-  | Template
-  | {
-      readonly template: Template
-      readonly description?: string
-      readonly modelConfig?: ModelConfig
-      readonly responseFormat?: JsonObject
-      readonly tags?: Readonly<Record<string, string>>
-    }
-export type Defaults = Readonly<Record<string, Default>>
-
-export interface RegistryOptions {
-  /** Default: `MLFLOW_TRACKING_URI`, then `http://127.0.0.1:5055`. */
-  readonly trackingUri?: string
-  /** One alias or a chain; the first that the prompt has answers. Default `production`. */
-  readonly alias?: string | readonly string[]
-  /** Default 300; 0 = ask every time (the last good value is still kept for an outage). */
-  readonly cacheTtlSeconds?: number
-  /** Longest wait of a cold load in milliseconds, retries included. Default 2000. */
-  readonly timeoutMs?: number
-  /** Bundled texts: seed and last fallback. */
-  readonly defaults?: Defaults
-  /** Evals and CI: nothing but the registry, or a cache that it filled, answers. Default false. */
-  readonly strict?: boolean
-  readonly logger?: Logger
-  /** Default: MLflow's REST at `trackingUri`. */
-  readonly transport?: Transport
-  /** Milliseconds since the epoch; for tests. */
-  readonly now?: () => number
-  /** Where settings are read from. Default `process.env` where there is one. */
-  readonly env?: Readonly<Record<string, string | undefined>>
-  /** Most entries kept; the least recently used goes first. Default 1000. */
-  readonly maxEntries?: number
-}
-
-export interface LoadOptions {
-  /** Alias or chain for this load. Not together with `version`. */
-  readonly alias?: string | readonly string[] | undefined
-  readonly version?: number | undefined
-  /** Longest wait for the registry in milliseconds, retries included. */
-  readonly timeoutMs?: number | undefined
-  readonly signal?: AbortSignal | undefined
-  /** Sticky key of a rollout. */
-  readonly key?: string | undefined
-  /** Absence answers `undefined` (nothing else does), and the bundled default is not used. */
-  readonly allowMissing?: boolean | undefined
-  /** Oldest cached value accepted, in milliseconds; 0 asks the registry. Default: the TTL. */
-  readonly maxAgeMs?: number | undefined
-  /** Extra fields of the log lines of this load, e.g. a correlation id. */
-  readonly logFields?: Readonly<Record<string, string>> | undefined
-}
-
-export interface SeedReport {
-  readonly seeded: readonly string[]
-  readonly skipped: readonly string[]
-  /** Finished what an earlier seeding left half done. */
-  readonly healed: readonly string[]
-  /** The registry says another text than the bundled default. */
-  readonly drifted: readonly string[]
-  readonly failed: readonly string[]
-}
-
-/** For readiness: what the registry said last, and what fell back. */
-export interface RegistryStatus {
-  readonly state: 'unknown' | 'up' | 'down'
-  readonly lastError?: { readonly code: string; readonly message: string; readonly at: number }
-  readonly lastFallback?: {
-    readonly prompt: string
-    readonly alias?: string
-    readonly code: string
-    readonly message: string
-    readonly at: number
-  }
-  /** Prompts whose bundled default is not what the registry says, from the last seeding. */
-  readonly drifted: readonly string[]
-}
+import { parseReference } from './reference.ts'
+import { createReporter } from './reporter.ts'
+import { createSeeder } from './seeder.ts'
+import {
+  checkSignal,
+  checkTimeout,
+  DEFAULT_TRACKING_URI,
+  isAtLeast,
+  readDefaults,
+  readSettings,
+} from './settings.ts'
+import { createTimers } from './timers.ts'
+import type { Capabilities, Change, Page, PageRequest, RequestOptions, VersionDraft } from './transport.ts'
+import {
+  checkAlias,
+  checkChain,
+  checkDraft,
+  checkName,
+  checkNote,
+  checkObject,
+  checkVersion,
+  refuse,
+} from './validate.ts'
 
 export interface Registry {
+  /**
+   * Resolves a prompt: fresh cache, then the registry, then a stale copy, then the bundled default.
+   * Concurrent calls for one name and alias share one request. An entry in use is refreshed before its TTL
+   * ends; a call that finds it expired waits ≤ 250 ms for the registry, then gets the old copy as `stale`.
+   *
+   * @param name - A name, or any reference: `prompts:/name@alias`, `name@alias`, `prompts:/name/3`, `name/3`.
+   * @returns The prompt; `prompt.source` says which step answered.
+   * @throws {RegistryError} `PROMPT_NOT_FOUND`, `ALIAS_NOT_FOUND`, `VERSION_NOT_FOUND`: the registry answered, has no
+   *   such thing, and no default exists. `TIMEOUT`, `UNAVAILABLE` or a refusal: nothing older, and no default.
+   *   `INVALID_INPUT` before any request. The reason of `options.signal`, when that is aborted.
+   */
   load(name: string, options: LoadOptions & { readonly allowMissing: true }): Promise<Prompt | undefined>
   load(name: string, options?: LoadOptions): Promise<Prompt>
-  /** One deadline for all; the set is pinned. */
+  /** As `load` for each, with one deadline for all; the set is pinned. Names may be references. */
   loadSet(
     names: readonly string[],
     options?: Omit<LoadOptions, 'version' | 'allowMissing'>,
   ): Promise<PromptSet>
+  /** Appends a version. @throws {RegistryError} `INVALID_INPUT` before any request; what the registry said */
   register(draft: VersionDraft, options?: RequestOptions): Promise<PromptVersion>
+  /** Points an alias; this registry's own loads see it at once. @throws {Conflict} with the current version */
   setAlias(
     name: string,
     alias: string,
     version: number,
     options?: RequestOptions & { readonly expected?: number | null; readonly reason?: string },
   ): Promise<Change>
-  /** Makes what is missing, in one budget of 5 s; stops at the first outage or refusal. Never throws for those. */
+  /**
+   * Makes what is missing, and points the registry's alias at it (of a chain: the last). One budget of 5 s; stops at
+   * the first outage or refusal, never throws for those, and tries again in the background until it is complete.
+   */
   seed(defaults?: Defaults, options?: RequestOptions): Promise<SeedReport>
   capabilities(options?: RequestOptions): Promise<Capabilities>
   find(name: string, options?: RequestOptions): Promise<PromptInfo>
@@ -121,4 +78,244 @@ export interface Registry {
   status(): RegistryStatus
   /** Ends timers and requests under way; later loads are refused. */
   close(): Promise<void>
+}
+
+/** Requests for one prompt's settings, spelled out and checked. */
+interface Query {
+  readonly name: string
+  readonly wanted: Wanted
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+  readonly maxAgeMs?: number | undefined
+  readonly allowMissing: boolean
+  readonly logFields: Readonly<Record<string, string>>
+}
+
+/** @throws {InvalidInput} for a bad option, before any request */
+export function createRegistry(options: RegistryOptions = {}): Registry {
+  const settings = readSettings(options)
+  const { chain, ttlMs, strict, logger, now, maxEntries, defaults } = settings
+  const random = Math.random
+  const transport =
+    options.transport ?? createMlflowTransport({ trackingUri: settings.trackingUri, env: settings.env })
+  const closing = new AbortController()
+  const timers = createTimers()
+  const reporter = createReporter({ logger, now })
+  const shared = { transport, now, random, timers, closing: closing.signal, onTrouble: reporter.trouble }
+  const loader = createLoader({
+    ...shared,
+    ttlMs,
+    timeoutMs: settings.timeoutMs,
+    strict,
+    maxEntries,
+    onAnswer: reporter.answered,
+  })
+  // `latest` cannot be pointed anywhere.
+  const seedAlias = chain.findLast((alias) => alias !== 'latest') ?? 'production'
+  const seeder = createSeeder({
+    ...shared,
+    alias: seedAlias,
+    logger,
+    command: (direction) => commandFor(direction, settings.promptsFolder, seedAlias, transport.address),
+    onSeeded: (name) => loader.forget(name, seedAlias),
+    onAnswer: (name) => reporter.answered(name, false),
+  })
+
+  async function resolve(query: Query): Promise<Prompt | undefined> {
+    const { name, wanted, signal, logFields } = query
+    try {
+      const { body, source, alias, confirmedAt, cause } = await loader.find(name, wanted, query)
+      if (source === 'stale') reporter.fellBack({ name, wanted, source, cause, logFields })
+      return makePrompt(body, { source, alias, confirmedAt, now })
+    } catch (cause) {
+      if (signal?.aborted || closing.signal.aborted) throw cause
+      if (query.allowMissing) {
+        if (isAbsence(cause)) return undefined
+        throw cause
+      }
+      const draft = strict ? undefined : defaults.get(name)
+      if (!draft) throw cause
+      reporter.fellBack({ name, wanted, source: 'default', cause, logFields })
+      const { tags = {}, ...content } = draft
+      return makePrompt(makeBody({ ...content, tags, version: 0, digest: await digestOf(draft) }), {
+        source: 'default',
+        now,
+      })
+    }
+  }
+
+  function readQuery(reference: unknown, given: LoadOptions): Query {
+    checkObject(given, 'options')
+    const {
+      alias,
+      version,
+      timeoutMs = settings.timeoutMs,
+      signal,
+      key,
+      maxAgeMs,
+      allowMissing = false,
+    } = given
+    const parsed = parseReference(reference)
+    const named = [parsed.alias, parsed.version, alias, version].filter((part) => part !== undefined)
+    if (named.length > 1) {
+      throw new InvalidInput(
+        `"${reference}": one alias or one version may be given, in the reference or in the options`,
+      )
+    }
+    if (version !== undefined) checkVersion(version)
+    checkRequest({ timeoutMs, signal })
+    if (key !== undefined && typeof key !== 'string') refuse('key', key, 'a text')
+    if (maxAgeMs !== undefined && !isAtLeast(maxAgeMs, 0))
+      refuse('maxAgeMs', maxAgeMs, 'a number of milliseconds from 0')
+    if (typeof allowMissing !== 'boolean') refuse('allowMissing', allowMissing, 'true or false')
+    const { logFields = {} } = given
+    checkObject(logFields, 'logFields')
+    const number = version ?? parsed.version
+    const follow =
+      alias !== undefined ? checkChain(alias) : parsed.alias !== undefined ? [parsed.alias] : chain
+    const wanted = number !== undefined ? { version: number } : { chain: follow }
+    return { name: parsed.name, wanted, timeoutMs, signal, maxAgeMs, allowMissing, logFields }
+  }
+
+  function checkRequest({ signal, timeoutMs }: RequestOptions): void {
+    if (timeoutMs !== undefined) checkTimeout(timeoutMs)
+    if (signal !== undefined) checkSignal(signal)
+    if (closing.signal.aborted) throw closing.signal.reason
+  }
+
+  /** Requests other than loads: checked, ended by `close`, and noted for readiness. */
+  async function ask<T>(
+    name: string,
+    given: RequestOptions,
+    work: (limits: RequestOptions) => Promise<T>,
+  ): Promise<T> {
+    checkObject(given, 'options')
+    checkRequest(given)
+    const timeoutMs = given.timeoutMs ?? REQUEST_TIMEOUT_MS
+    const signal = given.signal ? AbortSignal.any([given.signal, closing.signal]) : closing.signal
+    try {
+      const answer = await withDeadline({ signal, timeoutMs }, transport.address, (signal) =>
+        work({ signal, timeoutMs }),
+      )
+      reporter.answered(name, false)
+      return answer
+    } catch (error) {
+      if (isRegistryError(error) && !signal.aborted) reporter.trouble(error)
+      throw error
+    }
+  }
+
+  async function load(reference: string, given: LoadOptions = {}): Promise<Prompt | undefined> {
+    const query = readQuery(reference, given)
+    const prompt = await resolve(query)
+    if (prompt) reporter.loaded(prompt, query.logFields)
+    return prompt
+  }
+
+  async function loadSet(references: readonly string[], given: LoadOptions = {}): Promise<PromptSet> {
+    if (!Array.isArray(references)) refuse('names', references, 'a list of prompt names')
+    const queries = references.map((reference) => readQuery(reference, given))
+    const byName = new Map(queries.map((query) => [query.name, query]))
+    if (byName.size < queries.length) throw new InvalidInput('names: each prompt may be in a set once')
+    const prompts = await Promise.all(
+      queries.map((query) => resolve({ ...query, allowMissing: false }) as Promise<Prompt>),
+    )
+    const set = await makeSet(prompts)
+    reporter.resolved(set, queries[0]?.logFields ?? {})
+    return set
+  }
+
+  return {
+    load: load as Registry['load'],
+    loadSet,
+    async register(draft, given = {}) {
+      const checked = checkDraft(draft)
+      const version = await ask(checked.name, given, (limits) => transport.register(checked, limits))
+      loader.forget(version.name, 'latest')
+      return version
+    },
+    async setAlias(name, alias, version, given = {}) {
+      checkName(name)
+      checkAlias(alias)
+      checkVersion(version)
+      checkObject(given, 'options')
+      const { expected, reason } = given
+      if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
+      if (reason !== undefined) checkNote(reason, 'reason')
+      const move = { name, alias, to: version, expected, reason }
+      const change = await ask(name, given, (limits) => transport.moveAlias(move, limits))
+      await loader.aliasMoved(name, alias, version, { signal: given.signal, timeoutMs: given.timeoutMs })
+      const { from, to } = change
+      logger.info({ prompt: name, alias, from, to, reason }, 'alias.moved')
+      return change
+    },
+    async seed(given, limits = {}) {
+      const drafts = given === undefined ? defaults : readDefaults(given)
+      checkObject(limits, 'options')
+      checkRequest(limits)
+      return seeder.seed(drafts, limits)
+    },
+    capabilities: (given = {}) => ask('', given, (limits) => transport.capabilities(limits)),
+    async find(name, given = {}) {
+      checkName(name)
+      return ask(name, given, (limits) => transport.find(name, limits))
+    },
+    async list(page, given = {}) {
+      checkPage(page)
+      return ask('', given, (limits) => transport.list(page, limits))
+    },
+    async versions(name, page, given = {}) {
+      checkName(name)
+      checkPage(page)
+      return ask(name, given, (limits) => transport.versions(name, page, limits))
+    },
+    async changes(name, page, given = {}) {
+      checkName(name)
+      checkPage(page)
+      return ask(name, given, (limits) => transport.changes(name, page, limits))
+    },
+    status: () => ({ ...reporter.status(), drifted: seeder.drifted }),
+    async close() {
+      closing.abort(new RegistryError('UNAVAILABLE', 'this registry was closed'))
+      timers.clear()
+    },
+  }
+}
+
+/** Requests that a person or a script waits for; a load has its own, shorter limit. */
+const REQUEST_TIMEOUT_MS = 10_000
+
+async function makeSet(prompts: readonly Prompt[]): Promise<PromptSet> {
+  const byName = new Map(prompts.map((prompt) => [prompt.name, prompt]))
+  const lineage = prompts.map(({ name, version, alias, digest, source, ageMs }): [string, Lineage] => [
+    name,
+    Object.freeze({ version, ...(alias !== undefined && { alias }), digest, source, ageMs }),
+  ])
+  return Object.freeze({
+    names: Object.freeze([...byName.keys()]),
+    get(name: string) {
+      const prompt = byName.get(name)
+      if (prompt) return prompt
+      throw new InvalidInput(
+        `"${name}" is not in this set; it holds ${[...byName.keys()].join(', ') || 'nothing'}`,
+      )
+    },
+    fingerprint: await fingerprintOf(prompts),
+    versions: Object.freeze(Object.fromEntries(lineage)),
+  })
+}
+
+function checkPage(page: PageRequest | undefined): void {
+  if (page === undefined) return
+  checkObject(page, 'page')
+  const { limit, pageToken } = page
+  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || limit > 1000)) {
+    refuse('limit', limit, 'a whole number from 1 to 1000')
+  }
+  if (pageToken !== undefined && typeof pageToken !== 'string') refuse('pageToken', pageToken, 'a text')
+}
+
+function commandFor(direction: 'push' | 'pull', folder: string, alias: string, address: string): string {
+  const where = address === DEFAULT_TRACKING_URI ? '' : ` --tracking-uri ${address}`
+  return `npx promptkeep ${direction} ${folder}${direction === 'push' ? ` --alias ${alias}` : ''}${where}`
 }

@@ -243,6 +243,11 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null
 }
 
+/** Any object that is no list: options and settings, which may be instances. @throws {InvalidInput} */
+export function checkObject(value: unknown, field: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(field, value, 'an object')
+}
+
 /** The one sentence for bad input: which field, what was given, what is allowed. */
 export function refuse(field: string, given: unknown, allowed: string): never {
   throw new InvalidInput(`${field} must be ${allowed}; got ${describe(given)}`)

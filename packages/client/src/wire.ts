@@ -1,3 +1,4 @@
+import { defined } from './defined.ts'
 import { digestOf, type PromptContent } from './digest.ts'
 import { InvalidInput, RegistryError } from './errors.ts'
 import type {
@@ -9,7 +10,7 @@ import type {
   PromptVersion,
   Template,
 } from './prompt.ts'
-import type { Capabilities, Change, ChangeKind, SeedOutcome, SeedResult } from './transport.ts'
+import type { Capabilities, Change, ChangeKind, Page, SeedOutcome, SeedResult } from './transport.ts'
 
 /** Keys of the tags that hold a prompt on MLflow's wire, and of those that are ours (`promptkeep.*`). */
 export const TAG = {
@@ -172,7 +173,7 @@ export function toChange(wire: unknown): Change {
   const it = readRecord(wire, 'change')
   const text = (key: string) => (typeof it[key] === 'string' ? it[key] : undefined)
   const number = (key: string) => (typeof it[key] === 'number' ? it[key] : undefined)
-  const change = {
+  const change = defined({
     seq: number('seq'),
     kind: readString(it, 'kind') as ChangeKind,
     prompt: readString(it, 'prompt'),
@@ -185,15 +186,25 @@ export function toChange(wire: unknown): Change {
     reason: text('reason'),
     evidence: text('evidence'),
     at: readTime(it, 'at'),
-  }
-  return Object.fromEntries(
-    Object.entries(change).filter(([, value]) => value !== undefined),
-  ) as unknown as Change
+  })
+  return change as Change
 }
 
 /** A change as our server writes it. */
 export function fromChange({ newName, ...rest }: Change): Record<string, Json> {
   return { ...(rest as Record<string, Json>), ...(newName !== undefined && { new_name: newName }) }
+}
+
+/** One page of a list under `key`; MLflow leaves out an empty list and says "" for no token. */
+export async function toPage<T>(
+  wire: unknown,
+  key: string,
+  read: (item: unknown) => Promise<T>,
+): Promise<Page<T>> {
+  const it = readRecord(wire, 'answer')
+  const items = await Promise.all(readList(it, key).map(read))
+  const token = it.next_page_token
+  return { items, ...(typeof token === 'string' && token !== '' && { nextPageToken: token }) }
 }
 
 export function toSeedResult(wire: unknown): SeedResult {

@@ -1,0 +1,135 @@
+import { hasCode, type RegistryError } from './errors.ts'
+import type { Send } from './http.ts'
+import type { PromptInfo, PromptVersion } from './prompt.ts'
+import type { Page, PageRequest, VersionDraft } from './transport.ts'
+import { readRecord, TAG, toPage, toPromptInfo, toPromptVersion, versionTags } from './wire.ts'
+
+const ROOT = '/api/2.0/mlflow'
+
+/** The calls of MLflow's REST that the library makes, one method a call. */
+export interface MlflowApi {
+  findByAlias(name: string, alias: string): Promise<PromptVersion>
+  findByVersion(name: string, version: number): Promise<PromptVersion>
+  /** @throws {RegistryError} `INVALID_INPUT` for a plain model */
+  find(name: string): Promise<PromptInfo>
+  list(page?: PageRequest): Promise<Page<PromptInfo>>
+  /** Newest first, without aliases; those that no client can read are left out. */
+  versions(name: string, page?: PageRequest): Promise<Page<PromptVersion>>
+  /** @returns whether this call made it: of several at once, exactly one hears true */
+  createPrompt(name: string, description: string): Promise<boolean>
+  /** A retry finds the version that a lost try made, by its request id. */
+  createVersion(draft: VersionDraft): Promise<PromptVersion>
+  deleteVersion(name: string, version: number): Promise<void>
+  setAlias(name: string, alias: string, version: number): Promise<void>
+  setPromptTag(name: string, key: string, value: string): Promise<void>
+}
+
+export function mlflowApi(send: Send, newId: () => string): MlflowApi {
+  const find: MlflowApi['find'] = async (name) => {
+    const answer = await send({
+      method: 'GET',
+      path: `${ROOT}/registered-models/get`,
+      query: { name },
+      about: { name },
+    })
+    return toPromptInfo(readRecord(answer, 'answer').registered_model)
+  }
+
+  /** MLflow quotes nothing inside a filter; names have no quotes, and ids are ours. */
+  async function search(filter: string, page: PageRequest): Promise<Page<PromptVersion | undefined>> {
+    const { limit = 100, pageToken } = page
+    const query = { filter, max_results: limit, order_by: 'version_number DESC', page_token: pageToken }
+    const answer = await send({ method: 'GET', path: `${ROOT}/model-versions/search`, query })
+    return toPage(answer, 'model_versions', readableVersion)
+  }
+
+  return {
+    find,
+    async findByAlias(name, alias) {
+      const query = { name, alias }
+      const answer = await send({
+        method: 'GET',
+        path: `${ROOT}/registered-models/alias`,
+        query,
+        about: query,
+      })
+      return toPromptVersion(readRecord(answer, 'answer').model_version)
+    },
+    async findByVersion(name, version) {
+      const query = { name, version }
+      const answer = await send({ method: 'GET', path: `${ROOT}/model-versions/get`, query, about: query })
+      return toPromptVersion(readRecord(answer, 'answer').model_version)
+    },
+    async list({ limit = 100, pageToken } = {}) {
+      const query = { filter: `tags.\`${TAG.isPrompt}\` = 'true'`, max_results: limit, page_token: pageToken }
+      const answer = await send({ method: 'GET', path: `${ROOT}/registered-models/search`, query })
+      return toPage(answer, 'registered_models', async (item) => toPromptInfo(item))
+    },
+    async versions(name, page = {}) {
+      const { items, ...rest } = await search(`name = '${name}'`, page)
+      return { ...rest, items: items.filter((version) => version !== undefined) }
+    },
+    async createPrompt(name, description) {
+      const body = { name, description, tags: [{ key: TAG.isPrompt, value: 'true' }] }
+      try {
+        await send({ method: 'POST', path: `${ROOT}/registered-models/create`, body, about: { name } })
+        return true
+      } catch (error) {
+        if ((error as RegistryError).mlflowCode !== 'RESOURCE_ALREADY_EXISTS') throw error
+        await find(name) // throws when the name is a plain model's
+        return false
+      }
+    },
+    async createVersion(draft) {
+      const { name } = draft
+      const requestId = newId()
+      const tags = { ...(await versionTags(draft)), [TAG.requestId]: requestId }
+      const answer = await send({
+        method: 'POST',
+        path: `${ROOT}/model-versions/create`,
+        body: {
+          name,
+          source: 'dummy-source', // MLflow insists on a source, and on this one for prompts
+          description: draft.commitMessage ?? '',
+          tags: Object.entries(tags).map(([key, value]) => ({ key, value })),
+        },
+        about: { name },
+        beforeRetry: async () => {
+          const made = await search(`name = '${name}' AND tags.\`${TAG.requestId}\` = '${requestId}'`, {
+            limit: 1,
+          })
+          return made.items[0]
+        },
+      })
+      const { model_version: made } = readRecord(answer, 'answer')
+      return made === undefined ? (answer as PromptVersion) : toPromptVersion(made)
+    },
+    async deleteVersion(name, version) {
+      const body = { name, version: String(version) }
+      await send({ method: 'DELETE', path: `${ROOT}/model-versions/delete`, body, about: { name, version } })
+    },
+    async setAlias(name, alias, version) {
+      const body = { name, alias, version: String(version) } // a number is refused
+      await send({
+        method: 'POST',
+        path: `${ROOT}/registered-models/alias`,
+        body,
+        about: { name, alias, version },
+      })
+    },
+    async setPromptTag(name, key, value) {
+      const body = { name, key, value }
+      await send({ method: 'POST', path: `${ROOT}/registered-models/set-tag`, body, about: { name } })
+    },
+  }
+}
+
+/** Python's client can leave a version behind that nobody can load; a list goes on without it. */
+async function readableVersion(wire: unknown): Promise<PromptVersion | undefined> {
+  try {
+    return await toPromptVersion(wire)
+  } catch (error) {
+    if (hasCode(error, 'INVALID_INPUT')) return undefined
+    throw error
+  }
+}

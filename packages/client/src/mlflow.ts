@@ -1,0 +1,173 @@
+import { readConnection } from './connection.ts'
+import { hasCode, isOutage, RegistryError } from './errors.ts'
+import { createHttp, type Send } from './http.ts'
+import { type MlflowApi, mlflowApi } from './mlflow-api.ts'
+import { type StockOptions, stockChanges, stockMove, stockSeed } from './mlflow-stock.ts'
+import { type Env, readEnvironment } from './settings.ts'
+import type {
+  AliasMove,
+  Capabilities,
+  Change,
+  RequestOptions,
+  SeedResult,
+  Transport,
+  VersionDraft,
+} from './transport.ts'
+import { readRecord, toCapabilities, toChange, toPage, toSeedResult } from './wire.ts'
+
+/** Our own routes. */
+const ROOT = '/api/promptkeep/1.0'
+
+export interface MlflowOptions {
+  /** http or https; may hold `user:password@`. */
+  readonly trackingUri: string
+  /** Credentials and workspace are read from here. Default `process.env` where there is one. */
+  readonly env?: Env
+  readonly fetch?: typeof fetch
+  /** 0 ≤ n < 1, for jitter. */
+  readonly random?: () => number
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+  /** A new id for each request that must have its effect once. Default: a random UUID. */
+  readonly newId?: () => string
+}
+
+/**
+ * MLflow's REST, as an untouched MLflow server and ours speak it. What only ours can do (compare-and-set in one
+ * transaction, seeding in one call, the change log) is used when `capabilities` says so, and made up for as well as
+ * can be when not.
+ * @throws {InvalidInput} for an address or a credential that cannot be used
+ */
+export function createMlflowTransport(options: MlflowOptions): Transport {
+  const { env = readEnvironment(), fetch = globalThis.fetch, random = Math.random, now = Date.now } = options
+  const { newId = () => crypto.randomUUID() } = options
+  const connection = readConnection(options.trackingUri, env)
+  const { address, scope } = connection
+  const http = createHttp({ connection, fetch, random })
+  let known: Capabilities | undefined
+
+  interface Tools extends StockOptions {
+    readonly send: Send
+    readonly capabilities: () => Promise<Capabilities>
+  }
+
+  async function within<T>(
+    limits: RequestOptions | undefined,
+    work: (tools: Tools) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await http.within(limits, (send, signal) =>
+        work({
+          send,
+          signal,
+          now,
+          api: mlflowApi(send, newId),
+          capabilities: async () => {
+            known ??= await askCapabilities(send, address)
+            return known
+          },
+        }),
+      )
+    } catch (error) {
+      if (isOutage(error)) known = undefined // another server may be there when it answers again
+      throw error
+    }
+  }
+
+  return {
+    address,
+    scope,
+    capabilities: (limits) => within(limits, ({ capabilities }) => capabilities()),
+    findByAlias: (name, alias, limits) => within(limits, ({ api }) => api.findByAlias(name, alias)),
+    findByVersion: (name, version, limits) => within(limits, ({ api }) => api.findByVersion(name, version)),
+    find: (name, limits) => within(limits, ({ api }) => api.find(name)),
+    list: (page, limits) => within(limits, ({ api }) => api.list(page)),
+    versions: (name, page, limits) =>
+      within(limits, async ({ api }) => {
+        const [{ aliases }, { items, ...rest }] = await Promise.all([
+          api.find(name),
+          api.versions(name, page),
+        ])
+        const aliasesOf = (version: number) =>
+          Object.keys(aliases).filter((alias) => aliases[alias] === version)
+        return { ...rest, items: items.map((item) => ({ ...item, aliases: aliasesOf(item.version) })) }
+      }),
+    register: (draft, limits) =>
+      within(limits, async ({ api }) => {
+        await makePromptIfAbsent(draft, api)
+        return api.createVersion(draft)
+      }),
+    moveAlias: (move, limits) =>
+      within(limits, async (tools) => {
+        const { compareAndSet } = await tools.capabilities()
+        return compareAndSet ? ourMove(move, tools.send) : stockMove(move, tools)
+      }),
+    seed: (draft, limits) =>
+      within(limits, async (tools) => {
+        const { seed } = await tools.capabilities()
+        return seed ? ourSeed(draft, tools.send) : stockSeed(draft, tools)
+      }),
+    changes: (name, page = {}, limits) =>
+      within(limits, async ({ send, api, capabilities }) => {
+        if (!(await capabilities()).history) return stockChanges(await api.find(name))
+        const query = { prompt: name, limit: page.limit, page_token: page.pageToken }
+        const answer = await send({ method: 'GET', path: `${ROOT}/changes`, query, about: { name } })
+        return toPage(answer, 'changes', async (item) => toChange(item))
+      }),
+  }
+}
+
+/** A server that does not know our route is a stock MLflow, if it says its version as MLflow does. */
+async function askCapabilities(send: Send, address: string): Promise<Capabilities> {
+  try {
+    return toCapabilities(await send({ method: 'GET', path: `${ROOT}/capabilities` }))
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.status !== 404) throw error
+  }
+  const version = String(await send({ method: 'GET', path: '/version', isText: true })).trim()
+  if (/^\d+\.\d+[\w.+-]*$/.test(version)) {
+    return { server: 'mlflow', version, seed: false, compareAndSet: false, history: false }
+  }
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `${address} is no MLflow server: /version did not answer with a version`,
+  )
+}
+
+/** A prompt without a version that is left when the second call fails is harmless: the next one goes on from it. */
+async function makePromptIfAbsent(draft: VersionDraft, api: MlflowApi): Promise<void> {
+  const { name, description, commitMessage } = draft
+  try {
+    await api.find(name)
+  } catch (error) {
+    if (!hasCode(error, 'PROMPT_NOT_FOUND')) throw error
+    await api.createPrompt(name, description ?? commitMessage ?? '')
+  }
+}
+
+async function ourMove({ name, alias, to, expected, reason }: AliasMove, send: Send): Promise<Change> {
+  const answer = await send({
+    method: 'POST',
+    path: `${ROOT}/alias`,
+    body: { name, alias, version: to, expected, reason },
+    about: { name, alias, version: to },
+    // A comparison that succeeded would fail the second time.
+    ...(expected !== undefined && { beforeRetry: 'never' }),
+  })
+  return toChange(readRecord(answer, 'answer').change)
+}
+
+async function ourSeed(draft: VersionDraft & { readonly alias: string }, send: Send): Promise<SeedResult> {
+  const { name, alias, description, template, modelConfig, responseFormat, tags, commitMessage } = draft
+  const body = {
+    name,
+    alias,
+    description,
+    template,
+    model_config: modelConfig,
+    response_format: responseFormat,
+    tags,
+    commit_message: commitMessage,
+  }
+  return toSeedResult(await send({ method: 'POST', path: `${ROOT}/seed`, body, about: { name, alias } }))
+}

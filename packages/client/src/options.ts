@@ -1,0 +1,83 @@
+import type { Logger } from './log.ts'
+import type { JsonObject, ModelConfig, Template } from './prompt.ts'
+import type { Transport } from './transport.ts'
+
+/** A bundled text: the template alone, or with its settings. */
+export type Default =
+  | Template
+  | {
+      readonly template: Template
+      readonly description?: string
+      readonly modelConfig?: ModelConfig
+      readonly responseFormat?: JsonObject
+      readonly tags?: Readonly<Record<string, string>>
+    }
+export type Defaults = Readonly<Record<string, Default>>
+
+export interface RegistryOptions {
+  /** Default: `MLFLOW_TRACKING_URI`, then `http://127.0.0.1:5055`. */
+  readonly trackingUri?: string
+  /** One alias or a chain; the first that the prompt has answers. Default `production`. */
+  readonly alias?: string | readonly string[]
+  /** Default 300; 0 = ask every time (the last good value is still kept for an outage). */
+  readonly cacheTtlSeconds?: number
+  /** Longest wait of a cold load in milliseconds, retries included. Default 2000. */
+  readonly timeoutMs?: number
+  /** Bundled texts: seed and last fallback. */
+  readonly defaults?: Defaults
+  /** Evals and CI: nothing but the registry, or a cache that it filled, answers. Default false. */
+  readonly strict?: boolean
+  readonly logger?: Logger
+  /** Default: MLflow's REST at `trackingUri`. */
+  readonly transport?: Transport
+  /** Milliseconds since the epoch; for tests. */
+  readonly now?: () => number
+  /** Where settings are read from. Default `process.env` where there is one. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** Most entries kept; the least recently used goes first. Default 1000. */
+  readonly maxEntries?: number
+  /** Folder of the prompt files, for the commands that a drift is reported with. Default `./prompts`. */
+  readonly promptsFolder?: string
+}
+
+export interface LoadOptions {
+  /** Alias or chain for this load. Not together with `version`. */
+  readonly alias?: string | readonly string[] | undefined
+  readonly version?: number | undefined
+  /** Longest wait for the registry in milliseconds, retries included. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Sticky key of a rollout; without effect while the alias is not split. */
+  readonly key?: string | undefined
+  /** Absence answers `undefined` (nothing else does), and the bundled default is not used. */
+  readonly allowMissing?: boolean | undefined
+  /** Oldest cached value accepted, in milliseconds; 0 asks the registry. Default: the TTL. */
+  readonly maxAgeMs?: number | undefined
+  /** Extra fields of the log lines of this load, e.g. a correlation id. */
+  readonly logFields?: Readonly<Record<string, string>> | undefined
+}
+
+export interface SeedReport {
+  readonly seeded: readonly string[]
+  readonly skipped: readonly string[]
+  /** Finished what an earlier seeding left half done. */
+  readonly healed: readonly string[]
+  /** The registry says another text than the bundled default. */
+  readonly drifted: readonly string[]
+  readonly failed: readonly string[]
+}
+
+/** For readiness: what the registry said last, and what fell back. */
+export interface RegistryStatus {
+  readonly state: 'unknown' | 'up' | 'down'
+  readonly lastError?: { readonly code: string; readonly message: string; readonly at: number }
+  readonly lastFallback?: {
+    readonly prompt: string
+    readonly alias?: string
+    readonly code: string
+    readonly message: string
+    readonly at: number
+  }
+  /** Prompts whose bundled default is not what the registry says, from the last seeding. */
+  readonly drifted: readonly string[]
+}

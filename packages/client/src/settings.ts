@@ -1,0 +1,105 @@
+import { InvalidInput } from './errors.ts'
+import { type Logger, silent } from './log.ts'
+import type { Default, Defaults, RegistryOptions } from './options.ts'
+import type { VersionDraft } from './transport.ts'
+import { checkChain, checkDraft, checkObject, refuse } from './validate.ts'
+
+/** Where a registry is looked for when nothing else is said. */
+export const DEFAULT_TRACKING_URI = 'http://127.0.0.1:5055'
+
+export interface Settings {
+  readonly trackingUri: string
+  readonly chain: readonly string[]
+  readonly ttlMs: number
+  readonly timeoutMs: number
+  readonly defaults: ReadonlyMap<string, VersionDraft>
+  readonly strict: boolean
+  readonly logger: Logger
+  readonly now: () => number
+  readonly env: Env
+  readonly maxEntries: number
+  readonly promptsFolder: string
+}
+
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** The one place that reads the environment; there is none on an edge worker. */
+export function readEnvironment(): Env {
+  return (globalThis as { process?: { env?: Env } }).process?.env ?? {}
+}
+
+/** @throws {InvalidInput} naming the option, what was given and what is allowed */
+export function readSettings(options: RegistryOptions): Settings {
+  checkObject(options, 'options')
+  const env = options.env ?? readEnvironment()
+  const {
+    trackingUri = env.MLFLOW_TRACKING_URI || DEFAULT_TRACKING_URI,
+    alias = 'production',
+    cacheTtlSeconds = 300,
+    timeoutMs = 2000,
+    defaults = {},
+    strict = false,
+    logger = silent,
+    now = Date.now,
+    maxEntries = 1000,
+    promptsFolder = './prompts',
+  } = options
+  if (typeof trackingUri !== 'string')
+    refuse('trackingUri', trackingUri, 'an address, such as http://127.0.0.1:5055')
+  if (!isAtLeast(cacheTtlSeconds, 0)) refuse('cacheTtlSeconds', cacheTtlSeconds, 'a number of seconds from 0')
+  checkTimeout(timeoutMs)
+  if (typeof strict !== 'boolean') refuse('strict', strict, 'true or false')
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) {
+    if (typeof logger?.[level] !== 'function')
+      refuse(`logger.${level}`, logger?.[level], 'a function (fields, event)')
+  }
+  if (typeof now !== 'function') refuse('now', now, 'a function that returns milliseconds')
+  if (!Number.isInteger(maxEntries) || maxEntries < 1)
+    refuse('maxEntries', maxEntries, 'a whole number from 1')
+  if (typeof promptsFolder !== 'string') refuse('promptsFolder', promptsFolder, 'a path')
+  return {
+    trackingUri,
+    chain: checkChain(alias),
+    ttlMs: cacheTtlSeconds * 1000,
+    timeoutMs,
+    defaults: readDefaults(defaults),
+    strict,
+    logger,
+    now,
+    env,
+    maxEntries,
+    promptsFolder,
+  }
+}
+
+/** Bundled texts as drafts. @throws {InvalidInput} naming the prompt */
+export function readDefaults(defaults: Defaults): ReadonlyMap<string, VersionDraft> {
+  checkObject(defaults, 'defaults')
+  return new Map(Object.entries(defaults).map(([name, given]) => [name, readDefault(name, given)]))
+}
+
+function readDefault(name: string, given: Default): VersionDraft {
+  const isTemplate = typeof given === 'string' || Array.isArray(given)
+  if (!isTemplate) checkObject(given, `defaults["${name}"]`)
+  try {
+    return checkDraft(isTemplate ? { name, template: given } : { ...given, name })
+  } catch (error) {
+    throw new InvalidInput(`defaults["${name}"]: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** @throws {InvalidInput} */
+export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
+  if (!isAtLeast(timeoutMs, Number.MIN_VALUE))
+    refuse('timeoutMs', timeoutMs, 'a number of milliseconds above 0')
+}
+
+/** @throws {InvalidInput} */
+export function checkSignal(signal: unknown): asserts signal is AbortSignal {
+  if (typeof (signal as AbortSignal | undefined)?.addEventListener !== 'function') {
+    refuse('signal', signal, 'an AbortSignal')
+  }
+}
+
+export const isAtLeast = (value: unknown, least: number): boolean =>
+  typeof value === 'number' && Number.isFinite(value) && value >= least
