@@ -87,18 +87,12 @@ export async function createAssistant(config: Config, deps: AssistantDeps): Prom
     async checkDatabase() {
       await sql`select 1 from users limit 1`.execute(database.db)
     },
-    close: () => closeAll(chat, prompts, registry, model.close, database.close),
+    close: () => closeAll(chat, registry, model.close, database.close),
   }
 }
 
-async function closeAll(
-  chat: ChatService,
-  prompts: PromptService,
-  registry: Registry,
-  ...closes: readonly (() => Promise<void>)[]
-) {
+async function closeAll(chat: ChatService, registry: Registry, ...closes: readonly (() => Promise<void>)[]) {
   await chat.close() // turns under way still write
-  prompts.close()
   await registry.close()
   for (const close of closes) await close()
 }

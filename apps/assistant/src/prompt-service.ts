@@ -13,7 +13,6 @@ import type {
 import { InvalidInput } from '@promptkeep/client/protocol'
 import { PROMPT_NAMES } from './prompt-map.ts'
 import { createRunPrompts, type RunPrompts } from './run-prompts.ts'
-import { keepSeeding } from './seeding.ts'
 
 /** What is known of a loaded prompt. */
 export interface PromptVersionInfo {
@@ -37,7 +36,7 @@ export interface RunRequest {
 }
 
 export interface PromptService {
-  /** Makes what the registry lacks, in a budget of 5 s; what failed is tried again in the background. Never throws. */
+  /** Makes what the registry lacks, in a budget of 5 s; what failed the registry tries again in the background. */
   seedPrompts(): Promise<SeedReport>
   /** The text, unrendered. @throws {RegistryError} `INVALID_INPUT` for a chat prompt. */
   loadPrompt(name: string, alias?: string | readonly string[]): Promise<string>
@@ -59,8 +58,6 @@ export interface PromptService {
   inRun<T>(run: RunPrompts, correlationId: string, fn: () => T): T
   /** For readiness. */
   status(): RegistryStatus
-  /** Ends the background seeding. The registry is its owner's to close. */
-  close(): void
 }
 
 export interface PromptServiceOptions {
@@ -82,7 +79,6 @@ export const registryLog = (log: Logger): Logger => ({
 export function createPromptService({ registry }: PromptServiceOptions): PromptService {
   const current = new AsyncLocalStorage<{ run: RunPrompts; correlationId: string }>()
   const lastLoaded = new Map<string, number>()
-  const seeding = keepSeeding(() => registry.seed())
 
   async function load(name: string, alias?: string | readonly string[]): Promise<Prompt> {
     const correlationId = current.getStore()?.correlationId
@@ -93,7 +89,7 @@ export function createPromptService({ registry }: PromptServiceOptions): PromptS
   }
 
   return {
-    seedPrompts: () => seeding.start(),
+    seedPrompts: () => registry.seed(),
     async loadPrompt(name, alias) {
       const { template, version } = await load(name, alias)
       if (typeof template === 'string') return template
@@ -123,6 +119,5 @@ export function createPromptService({ registry }: PromptServiceOptions): PromptS
     },
     inRun: (run, correlationId, fn) => current.run({ run, correlationId }, fn),
     status: () => registry.status(),
-    close: () => seeding.stop(),
   }
 }

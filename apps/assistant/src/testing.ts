@@ -2,9 +2,11 @@
  * For tests: one run of the agents, with the bundled prompts in a registry in memory and a scripted model.
  * @module
  */
+import { tool } from '@openai/agents'
 import { createRegistry, type ModelConfig } from '@promptkeep/client'
 import { createMemoryTransport, type MemoryTransport } from '@promptkeep/client/testing'
-import type { AssistantContext } from './agents/context.ts'
+import { z } from 'zod'
+import type { AssistantContext, AssistantTool } from './agents/context.ts'
 import type { AgentDeps } from './agents/prompted-agent.ts'
 import { createRunRecord, type ToolStatus } from './agents/run-record.ts'
 import { type ModelEndpoint, type Respond, startModelEndpoint } from './model-endpoint.ts'
@@ -26,6 +28,20 @@ export function createTestLog() {
   }
   return { lines, log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } }
 }
+
+const Anything = z.object({ query: z.string().nullish() })
+
+/** A tool that answers with `result`, or throws it, whatever it is asked. */
+export const fixedTool = (name: string, result: string | Error): AssistantTool =>
+  tool<typeof Anything, AssistantContext, string>({
+    name,
+    description: name,
+    parameters: Anything,
+    async execute() {
+      if (result instanceof Error) throw result
+      return result
+    },
+  })
 
 export interface TestRun extends AsyncDisposable {
   readonly deps: AgentDeps
@@ -92,7 +108,6 @@ export async function startTestRun(options: TestRunOptions): Promise<TestRun> {
     statuses,
     abort: () => gone.abort(),
     async [Symbol.asyncDispose]() {
-      service.close()
       await registry.close()
       await endpoint.close()
     },

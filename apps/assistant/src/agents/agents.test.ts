@@ -1,12 +1,10 @@
-import { tool } from '@openai/agents'
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
 import type { Respond } from '../model-endpoint.ts'
 import { PROMPT_DEFAULTS } from '../prompt-defaults.ts'
 import type { PromptName } from '../prompt-map.ts'
 import { createScript, type Step } from '../scripted-model.ts'
-import { startTestRun, type TestRun, type TestRunOptions } from '../testing.ts'
-import type { AssistantContext, AssistantTool, SpecialistTools } from './context.ts'
+import { fixedTool, startTestRun, type TestRun, type TestRunOptions } from '../testing.ts'
+import type { SpecialistTools } from './context.ts'
 import { createKnowledgeAgent } from './knowledge.ts'
 import { createMemoryAgent } from './memory.ts'
 import { createNotificationAgent } from './notification.ts'
@@ -20,22 +18,9 @@ const say =
   () => ({ content })
 const ask = (name: string, input: string): Step => ({ toolCalls: [{ name, arguments: { input } }] })
 
-/** A tool that answers with `result`, whatever it is asked. */
-const fixed = (name: string, result: string | Error): AssistantTool =>
-  tool<typeof Anything, AssistantContext, string>({
-    name,
-    description: name,
-    parameters: Anything,
-    async execute() {
-      if (result instanceof Error) throw result
-      return result
-    },
-  })
-const Anything = z.object({ query: z.string().nullish() })
-
 const TOOLS: SpecialistTools = {
-  memory: [fixed('query_memory_tool', '{"memories":[]}')],
-  weather: [fixed('get_weather', 'Oslo: 3°C.')],
+  memory: [fixedTool('query_memory_tool', '{"memories":[]}')],
+  weather: [fixedTool('get_weather', 'Oslo: 3°C.')],
 }
 
 const FACTORIES = {
@@ -111,7 +96,11 @@ describe('instructions, as they are sent', () => {
 describe('routing section', () => {
   it('names the specialists that have tools, in their fixed order, and offers exactly these', async () => {
     await using run = await startTestRun({ respond: say('Good day.') })
-    const every: SpecialistTools = { notification: [fixed('send_notification', '')], ...TOOLS, knowledge: [] }
+    const every: SpecialistTools = {
+      notification: [fixedTool('send_notification', '')],
+      ...TOOLS,
+      knowledge: [],
+    }
     await chat(run, 'none', every)
     const body = run.endpoint.requests[0]?.body
     expect(body?.tools?.map((offered) => offered.function.name)).toEqual([
@@ -267,7 +256,7 @@ describe('a run', () => {
   })
 
   it.each([
-    { rule: 'its tool throws', tools: { memory: [fixed('query_memory_tool', new Error('disk full'))] } },
+    { rule: 'its tool throws', tools: { memory: [fixedTool('query_memory_tool', new Error('disk full'))] } },
     { rule: 'its model fails', tools: TOOLS },
   ])('goes on when a specialist fails: $rule', async ({ rule, tools }) => {
     const specialist: Step[] =

@@ -1,4 +1,5 @@
 import { type Agent, tool } from '@openai/agents'
+import { isRegistryError } from '@promptkeep/client'
 import { z } from 'zod'
 import type { AssistantContext, AssistantTool, Specialist, SpecialistTools } from './context.ts'
 import { createKnowledgeAgent } from './knowledge.ts'
@@ -85,8 +86,9 @@ export function createSpecialistTool(
       })
       return result.finalOutput ?? ''
     },
-    errorFunction(_context, error) {
-      deps.log.warn({ specialist, err: error }, 'specialist.failed')
+    errorFunction({ context }, error) {
+      const { correlationId } = context as AssistantContext
+      deps.log.warn({ specialist, correlationId, ...described(error) }, 'specialist.failed')
       return JSON.stringify({
         success: false,
         action: 'error',
@@ -94,4 +96,16 @@ export function createSpecialistTool(
       })
     },
   }) as AssistantTool
+}
+
+/** A provider's error may quote prompt or user: of an error only what is ours or has no text of theirs is logged. */
+function described(error: unknown): object {
+  if (!(error instanceof Error)) return { error: typeof error }
+  const { status, code } = error as { status?: unknown; code?: unknown }
+  return {
+    error: error.name,
+    ...(status === undefined ? {} : { status }),
+    ...(code === undefined ? {} : { code }),
+    ...(isRegistryError(error) ? { reason: error.message } : {}),
+  }
 }
