@@ -2,7 +2,7 @@ import { hasCode, isOutage } from '@promptkeep/client'
 import { CommanderError } from 'commander'
 import { CliError } from './cli-error.ts'
 import type { Effects, ExitCode } from './io.ts'
-import { createStyle } from './style.ts'
+import { createStyle, printable } from './style.ts'
 
 /** The one place where an error becomes words and an exit code. */
 export function reportError(error: unknown, io: Effects): ExitCode {
@@ -10,7 +10,9 @@ export function reportError(error: unknown, io: Effects): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   const { message, hint, exitCode } = explain(error)
   const style = createStyle(io.err, io.env)
-  io.err.write(`${style.red('error:')} ${message}\n${hint === undefined ? '' : `${hint}\n`}`)
+  // Paths as the person typed them, from where they are.
+  const local = message.replaceAll(`${io.cwd}/`, '')
+  io.err.write(`${style.red('error:')} ${printable(local)}\n${hint === undefined ? '' : `${hint}\n`}`)
   return exitCode
 }
 

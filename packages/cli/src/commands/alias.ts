@@ -1,4 +1,5 @@
 import type { Registry } from '@promptkeep/client'
+import { checkAlias } from '@promptkeep/client/protocol'
 import { type Command, InvalidArgumentError } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { findPrompt, findVersion } from '../find-version.ts'
@@ -12,8 +13,7 @@ import {
 } from '../registry-command.ts'
 
 interface AliasFlags extends RegistryFlags {
-  /** `null`: the alias must be unset. */
-  readonly expect?: number | null
+  readonly expect?: number | 'none'
   readonly reason?: string
   readonly dryRun?: true
 }
@@ -59,7 +59,7 @@ async function perform(
 ): Promise<Moved> {
   await findVersion(registry, `${name}/${to}`)
   const change = await registry.setAlias(name, alias, to, {
-    ...(expect === undefined ? {} : { expected: expect }),
+    ...(expect === undefined ? {} : { expected: expect === 'none' ? null : expect }),
     ...(reason === undefined ? {} : { reason }),
   })
   return { from: change.from, to }
@@ -70,14 +70,15 @@ async function rehearse(
   name: string,
   alias: string,
   to: number,
-  expect: number | null | undefined,
+  expect: AliasFlags['expect'],
 ): Promise<Moved> {
+  checkAlias(alias)
   const from = (await findPrompt(registry, name)).aliases[alias]
   await findVersion(registry, `${name}/${to}`)
-  if (expect !== undefined && expect !== (from ?? null)) {
+  if (expect !== undefined && expect !== (from ?? 'none')) {
     const said = from === undefined ? 'unset' : `at v${from}`
     throw new CliError(
-      `alias "${alias}" of "${name}" is ${said}, not ${expect === null ? 'unset' : `at v${expect}`}`,
+      `alias "${alias}" of "${name}" is ${said}, not ${expect === 'none' ? 'unset' : `at v${expect}`}`,
       {
         exitCode: 1,
       },
@@ -86,8 +87,8 @@ async function rehearse(
   return { from, to }
 }
 
-function expected(text: string): number | null {
-  if (text === 'none') return null
+function expected(text: string): number | 'none' {
+  if (text === 'none') return text
   try {
     return versionNumber(text)
   } catch {

@@ -131,7 +131,7 @@ async function registerFile(
     template: file.template,
     modelConfig: file.modelConfig,
     responseFormat: file.responseFormat,
-    description: file.description,
+    description: file.description ?? '', // not the commit message, as it would be by default
     commitMessage:
       message ?? (origin.commit ? `${origin.path} at ${origin.commit.slice(0, 10)}` : origin.path),
     tags: { ...file.tags, ...provenanceTags(origin) },

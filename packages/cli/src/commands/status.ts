@@ -4,7 +4,7 @@ import { printJson, type RegistryFlags, registryCommand, withRegistry } from '..
 import { createStyle, oneLine, type Style, table } from '../style.ts'
 import type { SyncState } from '../sync/compare.ts'
 import { DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
-import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
+import { chainOf, type Finding, isOurs, surveyPrompts } from '../sync/survey.ts'
 
 interface StatusFlags extends RegistryFlags {
   readonly alias: string
@@ -107,6 +107,7 @@ function hintOf(
     case 'only there':
       if (lockDigest !== undefined)
         return `the file is gone: promptkeep push ${label} accepts that, pull --force brings it back`
+      if (prompt !== undefined && !isOurs(prompt)) return 'its name cannot be that of a file'
       return there === undefined ? `it has no alias ${alias}` : ''
   }
 }

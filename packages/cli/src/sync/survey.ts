@@ -63,6 +63,10 @@ export async function surveyPrompts(registry: Registry, request: SurveyRequest):
   return findings
 }
 
+/** MLflow's servers take names that its clients and we do not, such as `a b`. */
+export const isOurs = ({ name }: Pick<PromptInfo, 'name'>): boolean =>
+  /^[A-Za-z0-9_.-]+$/.test(name) && !name.startsWith('.')
+
 interface Known {
   readonly file: PromptFile | undefined
   readonly lockDigest: string | undefined
@@ -103,7 +107,7 @@ async function readBehindAlias(
   chain: readonly string[],
 ): Promise<Finding['there']> {
   const alias = chain.find((one) => prompt.aliases[one] !== undefined)
-  if (alias === undefined) return undefined
+  if (alias === undefined || !isOurs(prompt)) return undefined
   try {
     const { version, template, modelConfig, responseFormat, tags } = await registry.load(prompt.name, {
       alias,

@@ -1,0 +1,373 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RegistryError } from '@promptkeep/client'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createTestCli, type TestCli } from './test-io.ts'
+
+let dir: string
+let cli: TestCli
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'promptkeep-cli-'))
+  cli = createTestCli(dir)
+  return () => rm(dir, { recursive: true, force: true })
+})
+
+/** `memory` with three versions; production at v2. */
+async function stock() {
+  await cli.run('register', 'memory', '--template', 'one', '--message', 'first', '--alias', 'production')
+  await cli.run('register', 'memory', '--template', 'one\ntwo', '--alias', 'production')
+  await cli.run('register', 'memory', '--template', 'one\n2', '--model-config', '{"temperature":0.5}')
+}
+
+describe('usage', () => {
+  it('prints the version and help, with an example in every command', async () => {
+    expect(await cli.run('--version')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    })
+    const help = await cli.run('--help')
+    expect(help).toMatchObject({ code: 0, err: '' })
+    const commands = [...help.out.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? '')
+    expect(commands).toEqual(expect.arrayContaining(['serve', 'list', 'show', 'register', 'alias', 'diff']))
+    for (const command of commands.filter((name) => name !== 'help')) {
+      const { code, out } = await cli.run(command, '--help')
+      expect(`${code} ${out}`, command).toMatch(/^0 [\s\S]*\n {2}\$ promptkeep |^0 [\s\S]*\| promptkeep /)
+    }
+  })
+
+  it.each([
+    { rule: 'no command', args: [], want: 'Usage: promptkeep' },
+    { rule: 'an unknown command', args: ['lst'], want: "unknown command 'lst'\n(Did you mean list?)" },
+    { rule: 'a misplaced option', args: ['--json', 'list'], want: "unknown option '--json'" },
+    { rule: 'an unknown option', args: ['list', '--jsn'], want: '(Did you mean --json?)' },
+    { rule: 'a missing argument', args: ['show'], want: "missing required argument 'ref'" },
+    { rule: 'an argument too many', args: ['list', 'a'], want: 'too many arguments' },
+    {
+      rule: 'a bad version',
+      args: ['alias', 'a', 'b', 'x'],
+      want: 'It must be a whole number from 1 to 2147483647.',
+    },
+    { rule: 'version 0', args: ['alias', 'a', 'b', '0'], want: 'It must be a whole number' },
+    {
+      rule: 'a bad limit',
+      args: ['history', 'a', '--limit', '0'],
+      want: 'It must be a whole number from 1 to 1000.',
+    },
+    { rule: 'a bad --expect', args: ['alias', 'a', 'b', '1', '--expect', '-'], want: 'or "none"' },
+    {
+      rule: 'model config that is no object',
+      args: ['register', 'a', '--model-config', '[1]'],
+      want: 'It must be a JSON object',
+    },
+    { rule: 'a tag without a value', args: ['register', 'a', '--tag', 'k'], want: 'It must be key=value.' },
+    { rule: 'a bad reference', args: ['show', 'a b'], want: 'must be letters, digits' },
+    { rule: 'a bad tracking uri', args: ['list', '--tracking-uri', ''], want: 'error: ' },
+  ])('$rule is exit 2 and says what to do', async ({ args, want }) => {
+    const real = args.includes('--tracking-uri')
+    const { createRegistry } = await import('@promptkeep/client')
+    const { code, out, err } = await (real ? cli.with({ createRegistry }) : cli).run(...args)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain(want)
+  })
+})
+
+describe('list, show, history', () => {
+  it('says how to begin with an empty registry', async () => {
+    expect(await cli.run('list')).toMatchObject({
+      code: 0,
+      out: '',
+      err: expect.stringContaining('promptkeep register'),
+    })
+    expect(JSON.parse((await cli.run('list', '--json')).out)).toEqual({ prompts: [] })
+  })
+
+  it('lists prompts with newest version and aliases', async () => {
+    await stock()
+    const { code, out } = await cli.run('list')
+    expect(code).toBe(0)
+    expect(out).toMatch(
+      /^NAME +NEWEST +ALIASES +CHANGED +DESCRIPTION\nmemory +v3 +production=v2 +\d{4}-.* UTC +first\n$/,
+    )
+    expect(JSON.parse((await cli.run('list', '--json')).out).prompts).toMatchObject([
+      {
+        name: 'memory',
+        latestVersion: 3,
+        aliases: { production: 2 },
+        updatedAt: expect.stringMatching(/Z$/),
+      },
+    ])
+  })
+
+  it.each([
+    { ref: 'memory', version: 2 },
+    { ref: 'memory@production', version: 2 },
+    { ref: 'memory@latest', version: 3 },
+    { ref: 'memory/1', version: 1 },
+    { ref: 'prompts:/memory/3', version: 3 },
+    { ref: 'prompts:/memory@production', version: 2 },
+  ])('shows $ref', async ({ ref, version }) => {
+    await stock()
+    expect(JSON.parse((await cli.run('show', ref, '--json')).out)).toMatchObject({ name: 'memory', version })
+  })
+
+  it('shows text, settings and tags', async () => {
+    await stock()
+    const { out } = await cli.run('show', 'memory@latest')
+    expect(out).toMatch(
+      /^prompt {3}memory v3\ncreated {2}.* UTC\ndigest {3}[0-9a-f]{64}\nmodel {4}\{"temperature":0.5\}\n\none\n2\n$/,
+    )
+  })
+
+  it("does not let a prompt write on a person's screen, and gives a pipe the bytes", async () => {
+    await cli.transport.plant({ name: 'evil', template: 'a\u001B[2Jb' })
+    const screen = cli.with({ out: { isTty: true, write() {} } })
+    expect((await screen.run('show', 'evil@latest')).out).toContain('a\\u{001b}[2Jb')
+    expect((await cli.run('show', 'evil@latest')).out).toContain('a\u001B[2Jb')
+  })
+
+  it.each([
+    { ref: 'memroy', want: ['there is no prompt "memroy"', 'did you mean memory?'] },
+    { ref: 'memory@prod', want: ['has no alias "prod"; it has production (v2)', 'memory/3'] },
+    { ref: 'memory@prodution', want: ['did you mean production?'] },
+    { ref: 'memory/9', want: ['has no version 9; its newest is v3'] },
+  ])('explains why there is no $ref', async ({ ref, want }) => {
+    await stock()
+    const { code, err } = await cli.run('show', ref)
+    expect(code).toBe(2)
+    for (const text of want) expect(err).toContain(text)
+  })
+
+  it('tells what happened, newest first, page by page', async () => {
+    await stock()
+    await cli.run('alias', 'memory', 'production', '3', '--reason', 'shorter')
+    const { out, err } = await cli.run('history', 'memory', '--limit', '2')
+    expect(out.split('\n')[0]).toMatch(/^#6 .* alias.moved +production v2 -> v3 +memory +shorter$/)
+    expect(out.split('\n')[1]).toMatch(/^#5 .* version.registered +v3/)
+    const next = /--page-token (\S+)/.exec(err)?.[1] ?? ''
+    const page = JSON.parse((await cli.run('history', 'memory', '--page-token', next, '--json')).out)
+    expect(page).toMatchObject({ prompt: 'memory', complete: true })
+    expect(page.changes.map((change: { seq: number }) => change.seq)).toEqual([4, 3, 2, 1])
+  })
+})
+
+describe('register', () => {
+  it('takes the text from a flag, a file, a prompt file or a pipe', async () => {
+    await writeFile(join(dir, 'a.txt'), '\r\nfrom a file\r\n')
+    await writeFile(
+      join(dir, 'b.md'),
+      '---\ndescription: d\nmodel_config: { top_k: 3 }\n---\nfrom a prompt file',
+    )
+    const texts = async (...args: string[]) => {
+      const { code } = await cli.with({ readStdin: async () => 'piped\n' }).run('register', 'x', ...args)
+      expect(code).toBe(0)
+      const { template, modelConfig, commitMessage } = JSON.parse(
+        (await cli.run('show', 'x@latest', '--json')).out,
+      )
+      return { template, modelConfig, commitMessage }
+    }
+    expect(await texts('--template', 'given')).toEqual({ template: 'given', commitMessage: '' })
+    expect(await texts('--file', 'a.txt', '--message', 'm')).toEqual({
+      template: 'from a file',
+      commitMessage: 'm',
+    })
+    expect(await texts('--file', 'b.md')).toEqual({
+      template: 'from a prompt file',
+      modelConfig: { top_k: 3 },
+      commitMessage: 'd',
+    })
+    expect(await texts()).toEqual({ template: 'piped', commitMessage: '' })
+    expect(await texts('--file', '-')).toEqual({ template: 'piped', commitMessage: '' })
+  })
+
+  it('keeps tags, settings and format, and points an alias', async () => {
+    await writeFile(join(dir, 'format.json'), '{"type":"object"}')
+    const { code, out } = await cli.run(
+      ...['register', 'x', '--template', 't', '--tag', 'a=1', '--tag', 'b=x=y', '--alias', 'experiment'],
+      ...['--model-config', '{"temperature":0}', '--response-format', 'format.json'],
+    )
+    expect({ code, out }).toEqual({ code: 0, out: 'registered x v1\nx@experiment: unset -> v1\n' })
+    expect(JSON.parse((await cli.run('show', 'x@experiment', '--json')).out)).toMatchObject({
+      tags: { a: '1', b: 'x=y' },
+      modelConfig: { temperature: 0 },
+      responseFormat: { type: 'object' },
+      aliases: ['experiment'],
+    })
+  })
+
+  it('registers a chat prompt', async () => {
+    const messages = [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: '{{ question }}' },
+    ]
+    await cli.run('register', 'chat', '--chat', '--template', JSON.stringify(messages))
+    expect((await cli.run('show', 'chat/1')).out).toContain(
+      '\n[system]\nBe brief.\n\n[user]\n{{ question }}\n',
+    )
+  })
+
+  it.each([
+    { rule: 'no text', args: [], want: 'there is no text' },
+    { rule: 'two texts', args: ['--template', 'a', '--file', 'b'], want: 'given twice' },
+    { rule: 'an empty text', args: ['--template', ' \n'], want: 'template is empty' },
+    { rule: 'a missing file', args: ['--file', 'none.txt'], want: 'none.txt: cannot be read (ENOENT)' },
+    { rule: 'a chat that is no list', args: ['--chat', '--template', '{}'], want: 'a JSON list of messages' },
+    {
+      rule: 'a setting out of range',
+      args: ['--template', 'a', '--model-config', '{"temperature":-1}'],
+      want: 'temperature',
+    },
+    { rule: 'an illegal name', name: 'a/b', args: ['--template', 'a'], want: 'name must be letters, digits' },
+  ])('refuses $rule and stores nothing', async ({ args, want, name = 'x' }) => {
+    const { code, err } = await cli.run('register', name, ...args)
+    expect(code).toBe(2)
+    expect(err).toContain(want)
+    expect(JSON.parse((await cli.run('list', '--json')).out)).toEqual({ prompts: [] })
+  })
+
+  it('says that the version stays when its alias is refused', async () => {
+    const { code, err } = await cli.run('register', 'x', '--template', 'a', '--alias', 'latest')
+    expect(code).toBe(2)
+    expect(err).toMatch(
+      /x v1 is registered, but its alias is not set: .*reserved[\s\S]*promptkeep alias x latest 1/,
+    )
+  })
+})
+
+describe('alias', () => {
+  it('moves, and says from where', async () => {
+    await stock()
+    expect(await cli.run('alias', 'memory', 'production', 'v3')).toMatchObject({
+      code: 0,
+      out: 'memory@production: v2 -> v3\n',
+    })
+    expect(await cli.run('alias', 'memory', 'experiment', '1', '--expect', 'none')).toMatchObject({
+      code: 0,
+      out: 'memory@experiment: unset -> v1\n',
+    })
+  })
+
+  it('moves nothing in a dry run', async () => {
+    await stock()
+    const { code, out } = await cli.run('alias', 'memory', 'production', '3', '--dry-run')
+    expect({ code, out }).toEqual({ code: 0, out: 'memory@production: v2 -> v3  (dry run: nothing moved)\n' })
+    expect((await cli.run('show', 'memory', '--json')).out).toContain('"version": 2')
+  })
+
+  it.each([{ more: [] }, { more: ['--dry-run'] }])(
+    'is exit 1 when another version is there $more',
+    async ({ more }) => {
+      await stock()
+      const { code, err } = await cli.run('alias', 'memory', 'production', '3', '--expect', '1', ...more)
+      expect(code).toBe(1)
+      expect(err).toMatch(/alias "production" of "memory" is at v(ersion )?2/)
+      expect((await cli.run('show', 'memory', '--json')).out).toContain('"version": 2')
+    },
+  )
+
+  it.each([
+    { args: ['memory', 'production', '9'], want: 'no version 9' },
+    { args: ['memoryy', 'production', '1'], want: 'did you mean memory?' },
+    { args: ['memory', 'latest', '1'], want: 'reserved' },
+    { args: ['memory', 'v3', '1', '--dry-run'], want: 'reserved' },
+  ])('refuses $args', async ({ args, want }) => {
+    await stock()
+    const { code, err } = await cli.run('alias', ...args)
+    expect(code).toBe(2)
+    expect(err).toContain(want)
+  })
+})
+
+describe('diff', () => {
+  it('shows lines of text and settings that differ', async () => {
+    await stock()
+    const { code, out } = await cli.run('diff', 'memory', 'memory@latest')
+    expect(code).toBe(0)
+    expect(out).toBe(
+      `--- memory v2 template\n+++ memory v3 template\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n` +
+        `--- memory v2 model_config\n+++ memory v3 model_config\n@@ -0,0 +1,3 @@\n+{\n+  "temperature": 0.5\n+}\n`,
+    )
+  })
+
+  it('says when there is no difference', async () => {
+    await stock()
+    expect(await cli.run('diff', 'memory', 'memory/2')).toMatchObject({
+      code: 0,
+      out: '',
+      err: 'memory v2 and memory v2 are the same.\n',
+    })
+    expect(JSON.parse((await cli.run('diff', 'memory', 'memory/2', '--json')).out)).toMatchObject({
+      same: true,
+      patches: {},
+    })
+  })
+
+  it('compares with a file', async () => {
+    await stock()
+    await writeFile(join(dir, 'memory.md'), 'one\nthree\n')
+    const { out } = await cli.run('diff', 'memory', './memory.md')
+    expect(out).toContain('+++ ./memory.md template\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n')
+  })
+
+  it('is coloured on a terminal only', async () => {
+    await stock()
+    const screen = cli.with({ out: { isTty: true, write() {} } })
+    expect((await screen.run('diff', 'memory', 'memory/3')).out).toContain('\u001B[32m+2\u001B[39m')
+    const plain = screen.with({ env: { NO_COLOR: '1' } })
+    expect((await plain.run('diff', 'memory', 'memory/3')).out).not.toContain('\u001B')
+  })
+})
+
+describe('errors', () => {
+  it.each([
+    {
+      code: 'UNAVAILABLE',
+      want: 'the registry cannot be reached: gone',
+      hint: 'npx promptkeep serve',
+      exit: 2,
+    },
+    { code: 'TIMEOUT', want: 'the registry cannot be reached: gone', hint: '--tracking-uri', exit: 2 },
+    { code: 'UNAUTHENTICATED', want: 'error: gone', hint: '', exit: 2 },
+    { code: 'FORBIDDEN', want: 'error: gone', hint: '', exit: 2 },
+    { code: 'CONFLICT', want: 'error: gone', hint: '', exit: 1 },
+  ] as const)('$code is exit $exit', async ({ code, want, hint, exit }) => {
+    cli.transport.fault({ kind: 'error', error: new RegistryError(code, 'gone') })
+    const outcome = await cli.run('list')
+    expect(outcome).toMatchObject({ code: exit, out: '' })
+    expect(outcome.err).toContain(want)
+    expect(outcome.err).toContain(hint)
+  })
+
+  it('closes the registry after success and failure', async () => {
+    const { createRegistry } = await import('@promptkeep/client')
+    const { transport } = cli
+    let open = 0
+    const counting = cli.with({
+      createRegistry: (options) => {
+        open++
+        const registry = createRegistry({ ...options, transport })
+        return { ...registry, close: () => registry.close().finally(() => open--) }
+      },
+    })
+    await counting.run('list')
+    await counting.run('show', 'none')
+    expect(open).toBe(0)
+  })
+})
+
+describe('a terminal', () => {
+  it('is not asked for text that nobody pipes', async () => {
+    const asked = cli.with({ readStdin: async () => undefined })
+    expect(await asked.run('register', 'x')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('pipe the text in'),
+    })
+  })
+
+  it('gives the same JSON as a pipe', async () => {
+    await stock()
+    const screen = cli.with({ out: { isTty: true, write() {} } })
+    expect((await screen.run('list', '--json')).out).toBe((await cli.run('list', '--json')).out)
+  })
+})

@@ -1,0 +1,54 @@
+import { createRegistry } from '@promptkeep/client'
+import { createMemoryTransport, type MemoryTransport } from '@promptkeep/client/testing'
+import type { Effects, ExitCode } from './io.ts'
+import { main } from './main.ts'
+
+/** What one command did. */
+export interface Outcome {
+  readonly code: ExitCode
+  readonly out: string
+  readonly err: string
+}
+
+export interface TestCli {
+  readonly transport: MemoryTransport
+  /** Runs `promptkeep <args>` in this process. */
+  run(...args: string[]): Promise<Outcome>
+  /** The same with something else about the world. */
+  with(effects: Partial<Effects>): TestCli
+}
+
+/** The command line on a registry in memory; nothing leaves the process but what a command writes into `cwd`. */
+export function createTestCli(
+  cwd: string,
+  effects: Partial<Effects> = {},
+  transport = createMemoryTransport(),
+): TestCli {
+  return {
+    transport,
+    with: (more) => createTestCli(cwd, { ...effects, ...more }, transport),
+    async run(...args) {
+      const written = { out: '', err: '' }
+      const collect = (stream: 'out' | 'err') => ({
+        isTty: effects[stream]?.isTty ?? false,
+        write: (text: string) => {
+          written[stream] += text
+        },
+      })
+      const code = await main(['node', 'promptkeep', ...args], {
+        env: {},
+        cwd,
+        now: Date.now,
+        readStdin: async () => undefined,
+        createRegistry: (options) => createRegistry({ ...options, transport }),
+        git: async () => undefined,
+        startServer: () => Promise.reject(new Error('no server in this test')),
+        untilStopped: () => new Promise(() => {}),
+        ...effects,
+        out: collect('out'),
+        err: collect('err'),
+      })
+      return { code, ...written }
+    },
+  }
+}
