@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { AgentInputItem } from '@openai/agents'
 import type { Logger } from '@promptkeep/client'
 import type { Persona } from './agents/orchestrator.ts'
@@ -180,7 +181,9 @@ async function withTimeout(
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(TIMED_OUT), timeoutMs)
   try {
-    await work(AbortSignal.any([...signals, timeout.signal]))
+    const signal = AbortSignal.any([...signals, timeout.signal])
+    setMaxListeners(0, signal) // eleven prompts, every request and every tool listen; Node would warn of a leak
+    await work(signal)
   } finally {
     clearTimeout(timer)
   }
