@@ -1,6 +1,7 @@
 export type { EvalRegistry } from './aliases.ts'
 export type { Case, Dataset } from './dataset.ts'
 export { EvalFailure, type EvalFailureCode, SourceError, type SourceProblem } from './errors.ts'
+export { createEvalDeps, type EvalDepsOptions } from './eval-deps.ts'
 export { type Git, systemGit } from './git.ts'
 export type { RunLineage, UsedPrompt } from './lineage.ts'
 export { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'

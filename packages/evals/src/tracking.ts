@@ -3,13 +3,13 @@ import { EvalFailure, messageOf } from './errors.ts'
 
 /**
  * One call of MLflow's REST, under `/api/2.0/mlflow/`: answers the JSON that came back, and rejects with a
- * `RegistryError` (`mlflowCode` is the wire's own).
+ * `RegistryError` (`mlflowCode` is the wire's own). `once`: a second try would have a second effect.
  */
 export type MlflowCall = (
   method: 'GET' | 'POST',
   path: string,
   fields: Readonly<Record<string, Json>>,
-  options?: { readonly signal?: AbortSignal | undefined },
+  options?: { readonly once?: boolean },
 ) => Promise<Readonly<Record<string, Json>>>
 
 export type RunStatus = 'FINISHED' | 'FAILED' | 'KILLED'
@@ -76,12 +76,8 @@ export function createTracking(call: MlflowCall): Tracking {
   return {
     async startRun({ experiment, name, tags, startedAt }) {
       const experiment_id = await experimentId(experiment)
-      const { run } = await send('POST', 'runs/create', {
-        experiment_id,
-        run_name: name,
-        start_time: startedAt,
-        tags: pairs(tags),
-      })
+      const fields = { experiment_id, run_name: name, start_time: startedAt, tags: pairs(tags) }
+      const { run } = await send('POST', 'runs/create', fields, { once: true })
       const run_id = text(fieldsOf(fieldsOf(run).info).run_id, 'run_id')
       const batch = (fields: Readonly<Record<string, Json>>) =>
         send('POST', 'runs/log-batch', { run_id, ...fields })
