@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { alias } from './commands/alias.ts'
 import { diff } from './commands/diff.ts'
+import { evalCommand } from './commands/eval.ts'
 import { history } from './commands/history.ts'
 import { list } from './commands/list.ts'
 import { pull } from './commands/pull.ts'
@@ -11,7 +12,7 @@ import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
 import type { Io } from './io.ts'
 
-const COMMANDS = [serve, list, show, register, alias, diff, history, status, push, pull]
+const COMMANDS = [serve, list, show, register, alias, diff, history, status, push, pull, evalCommand]
 
 /** The whole command line. Nothing is printed, read or ended but through `io`. */
 export function createProgram(io: Io, version: string): Command {
