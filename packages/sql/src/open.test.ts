@@ -1,0 +1,153 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Kysely, sql } from 'kysely'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Migration } from './migrate.ts'
+import { openDatabase } from './open.ts'
+
+async function folder() {
+  const path = await mkdtemp(join(tmpdir(), 'promptkeep-open-'))
+  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+const numbers: Migration = {
+  number: 1,
+  name: 'numbers',
+  up: ({ types, tableOptions }) => [`create table numbers (n ${types.integer} not null) ${tableOptions}`],
+}
+
+interface Tables {
+  numbers: { n: number }
+}
+
+async function opened(url: string) {
+  const database = await openDatabase<Tables>(url, { migrations: [numbers] })
+  onTestFinished(() => database.close())
+  return database.db
+}
+
+const stored = async (db: Kysely<Tables>) =>
+  (await db.selectFrom('numbers').select('n').orderBy('n').execute()).map(({ n }) => n)
+
+describe('openDatabase', () => {
+  it.each([
+    ['nothing', ''],
+    ['no scheme', './registry.db'],
+    ['another scheme', 'mysql://localhost/x'],
+    ['no file', 'sqlite:'],
+    ['slashes that could mean two things', 'sqlite:///registry.db'],
+    ['no Postgres URL', 'postgres://user:p%ss@localhost:5432/x'],
+    ['no port', 'postgres://localhost:port/x'],
+  ])('refuses a URL with %s', async (_, url) => {
+    await expect(openDatabase(url, { migrations: [] })).rejects.toMatchObject({ code: 'INVALID_URL' })
+  })
+
+  it('makes the folder and the file', async () => {
+    const path = join(await folder(), 'deep', 'er', 'a file?.db')
+    await opened(`sqlite:${path}`)
+    expect((await stat(path)).isFile()).toBe(true)
+  })
+
+  it('leaves one file behind, with everything in it', async () => {
+    const path = join(await folder(), 'a.db')
+    const database = await openDatabase<Tables>(`sqlite:${path}`, { migrations: [numbers] })
+    await database.db.insertInto('numbers').values({ n: 7 }).execute()
+    await database.close()
+    await rm(`${path}-wal`, { force: true })
+    await rm(`${path}-shm`, { force: true })
+    expect(await stored(await opened(`sqlite:${path}`))).toEqual([7])
+  })
+
+  it('says which folder cannot be made', async () => {
+    const file = join(await folder(), 'a-file')
+    await writeFile(file, '')
+    await expect(openDatabase(`sqlite:${file}/registry.db`, { migrations: [] })).rejects.toMatchObject({
+      code: 'CANNOT_OPEN',
+      message: expect.stringContaining(`Cannot make the database's folder ${file}`),
+    })
+  })
+
+  it('says which file is no database, and leaves it as it is', async () => {
+    const file = join(await folder(), 'notes.txt')
+    await writeFile(file, 'not a database, '.repeat(100))
+    await expect(openDatabase(`sqlite:${file}`, { migrations: [] })).rejects.toMatchObject({
+      code: 'CANNOT_OPEN',
+      message: expect.stringContaining(`${file}: file is not a database`),
+    })
+    expect((await stat(file)).size).toBe(1600)
+  })
+
+  it('says that a folder is no file', async () => {
+    await expect(openDatabase(`sqlite:${await folder()}`, { migrations: [] })).rejects.toMatchObject({
+      code: 'CANNOT_OPEN',
+    })
+  })
+
+  it('says which Postgres does not answer, without the password', async () => {
+    const error = await openDatabase('postgres://ada:secret@127.0.0.1:1/registry', { migrations: [] }).catch(
+      (caught) => caught,
+    )
+    expect(error).toMatchObject({ code: 'CANNOT_OPEN' })
+    expect(error.message).toMatch(/Postgres at 127\.0\.0\.1:1\/registry: .*ECONNREFUSED/)
+    expect(error.message).not.toContain('secret')
+  })
+
+  it.each(['memory', 'file'])('takes turns: reads never see half a transaction (%s)', async (kind) => {
+    const db = await opened(kind === 'memory' ? 'sqlite::memory:' : `sqlite:${join(await folder(), 'a.db')}`)
+    let halfWay = () => {}
+    const reached = new Promise<void>((resolve) => {
+      halfWay = resolve
+    })
+    const write = db.transaction().execute(async (tx) => {
+      await tx.insertInto('numbers').values({ n: 1 }).execute()
+      halfWay()
+      await tx.insertInto('numbers').values({ n: 2 }).execute()
+      expect(await stored(tx)).toEqual([1, 2])
+    })
+    await reached
+    const [read] = await Promise.all([stored(db), write])
+    expect([[], [1, 2]]).toContainEqual(read)
+    expect(await stored(db)).toEqual([1, 2])
+  })
+
+  it('rolls back a transaction that throws, and goes on', async () => {
+    const db = await opened(`sqlite:${join(await folder(), 'a.db')}`)
+    const failed = db.transaction().execute(async (tx) => {
+      await tx.insertInto('numbers').values({ n: 1 }).execute()
+      throw new Error('changed my mind')
+    })
+    await expect(failed).rejects.toThrow('changed my mind')
+    await db.transaction().execute((tx) => tx.insertInto('numbers').values({ n: 2 }).execute())
+    expect(await stored(db)).toEqual([2])
+  })
+
+  it('serialises transactions of one process', async () => {
+    const db = await opened(`sqlite:${join(await folder(), 'a.db')}`)
+    await Promise.all(
+      Array.from({ length: 20 }, () =>
+        db.transaction().execute(async (tx) => {
+          const last = (await stored(tx)).at(-1) ?? 0
+          await tx
+            .insertInto('numbers')
+            .values({ n: last + 1 })
+            .execute()
+        }),
+      ),
+    )
+    expect(await stored(db)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+  })
+
+  it('writes by raw SQL, with RETURNING, and into a full-text table', async () => {
+    const db = await opened(`sqlite:${join(await folder(), 'a.db')}`)
+    await sql`create virtual table notes using fts5 (body, tokenize = 'porter unicode61')`.execute(db)
+    await sql`insert into notes (rowid, body) values (${5}, ${'likes hiking'})`.execute(db)
+    const { rows } = await sql`insert into numbers (n) values (${7}) returning n`.execute(db)
+    expect(rows).toEqual([{ n: 7 }])
+    const found =
+      await sql`select rowid, body from notes where notes match ${'hike'} order by bm25(notes)`.execute(db)
+    expect(found.rows).toEqual([{ rowid: 5, body: 'likes hiking' }])
+    expect((await sql`with x as (select 1) delete from notes`.execute(db)).numAffectedRows).toBe(1n)
+  })
+})
