@@ -44,7 +44,8 @@ export function ensureInstalled() {
   const fresh = !existsSync(join(root, 'node_modules', '.package-lock.json'))
   if (!fresh && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   process.stderr.write('Installing dependencies (once)…\n')
-  run('npm', [fresh ? 'ci' : 'install', '--no-audit', '--no-fund'], { what: 'npm install' })
+  // Not `npm ci`: it refuses a lock file that lacks the optional packages of platforms other than its maker's.
+  run('npm', ['install', '--no-audit', '--no-fund'], { what: 'npm install' })
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, lock)
 }
