@@ -2,7 +2,7 @@ import { hasCode, type RegistryError } from './errors.ts'
 import type { Send } from './http.ts'
 import type { PromptInfo, PromptVersion } from './prompt.ts'
 import type { Page, PageRequest, VersionDraft } from './transport.ts'
-import { readRecord, TAG, toPage, toPromptInfo, toPromptVersion, versionTags } from './wire.ts'
+import { readList, readRecord, TAG, toPage, toPromptInfo, toPromptVersion, versionTags } from './wire.ts'
 
 const ROOT = '/api/2.0/mlflow'
 
@@ -35,12 +35,11 @@ export function mlflowApi(send: Send, newId: () => string): MlflowApi {
     return toPromptInfo(readRecord(answer, 'answer').registered_model)
   }
 
-  /** MLflow quotes nothing inside a filter; names have no quotes, and ids are ours. */
-  async function search(filter: string, page: PageRequest): Promise<Page<PromptVersion | undefined>> {
-    const { limit = 100, pageToken } = page
+  /** Without the tag MLflow leaves prompts out. Nothing is quoted: names have no quotes, and ids are ours. */
+  function search(name: string, more: string, { limit = 100, pageToken }: PageRequest): Promise<unknown> {
+    const filter = `name = '${name}' AND tags.\`${TAG.isPrompt}\` = 'true'${more}`
     const query = { filter, max_results: limit, order_by: 'version_number DESC', page_token: pageToken }
-    const answer = await send({ method: 'GET', path: `${ROOT}/model-versions/search`, query })
-    return toPage(answer, 'model_versions', readableVersion)
+    return send({ method: 'GET', path: `${ROOT}/model-versions/search`, query })
   }
 
   return {
@@ -66,7 +65,7 @@ export function mlflowApi(send: Send, newId: () => string): MlflowApi {
       return toPage(answer, 'registered_models', async (item) => toPromptInfo(item))
     },
     async versions(name, page = {}) {
-      const { items, ...rest } = await search(`name = '${name}'`, page)
+      const { items, ...rest } = await toPage(await search(name, '', page), 'model_versions', readableVersion)
       return { ...rest, items: items.filter((version) => version !== undefined) }
     },
     async createPrompt(name, description) {
@@ -95,14 +94,12 @@ export function mlflowApi(send: Send, newId: () => string): MlflowApi {
         },
         about: { name },
         beforeRetry: async () => {
-          const made = await search(`name = '${name}' AND tags.\`${TAG.requestId}\` = '${requestId}'`, {
-            limit: 1,
-          })
-          return made.items[0]
+          const found = await search(name, ` AND tags.\`${TAG.requestId}\` = '${requestId}'`, { limit: 1 })
+          const [made] = readList(readRecord(found, 'answer'), 'model_versions')
+          return made && { model_version: made }
         },
       })
-      const { model_version: made } = readRecord(answer, 'answer')
-      return made === undefined ? (answer as PromptVersion) : toPromptVersion(made)
+      return toPromptVersion(readRecord(answer, 'answer').model_version)
     },
     async deleteVersion(name, version) {
       const body = { name, version: String(version) }

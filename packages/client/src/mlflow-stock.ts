@@ -147,14 +147,14 @@ export async function stockSeed(
   }
 
   async function findHalfDone(): Promise<{ version?: number; createdAt: number } | undefined> {
-    const { aliases, tags, createdAt } = await api.find(name)
+    const { aliases, tags, latestVersion, createdAt } = await api.find(name)
     const everMoved = Object.keys(tags).some((key) => key.startsWith(TAG.movePrefix))
     if (everMoved || Object.keys(aliases).length > 0) return undefined
+    if (latestVersion === undefined) return { createdAt }
     const [only, ...more] = (await api.versions(name, { limit: 2 })).items
-    if (!only) return { createdAt }
-    const isOurs =
-      more.length === 0 && only.tags[TAG.seeded] !== undefined && only.digest === (await digestOf(draft))
-    return isOurs ? { version: only.version, createdAt: only.createdAt } : undefined
+    if (!only || more.length > 0 || only.tags[TAG.seeded] === undefined) return undefined
+    if (only.digest !== (await digestOf(draft))) return undefined
+    return { version: only.version, createdAt: only.createdAt }
   }
 
   /** Two healers may meet: both see two versions then, and the later one takes its own back. */

@@ -187,11 +187,21 @@ export function checkDraft(draft: unknown): VersionDraft {
   checkTemplate(template)
   if (modelConfig !== undefined) checkModelConfig(modelConfig)
   if (responseFormat !== undefined) checkJsonObject(responseFormat, 'responseFormat')
+  checkFits(modelConfig, 'modelConfig')
+  checkFits(responseFormat, 'responseFormat')
   if (commitMessage !== undefined) checkNote(commitMessage, 'commitMessage')
   if (description !== undefined) checkNote(description, 'description')
   if (tags !== undefined) checkTags(tags)
   const given = { name, template, modelConfig, responseFormat, commitMessage, description, tags }
   return JSON.parse(JSON.stringify(given)) as VersionDraft
+}
+
+/** Both are kept as a tag. */
+function checkFits(value: object | undefined, field: string): void {
+  const length = value === undefined ? 0 : lengthOf(JSON.stringify(value))
+  if (length > LIMIT.tagValue) {
+    throw new InvalidInput(`${field} has ${length} characters as JSON; at most ${LIMIT.tagValue} are allowed`)
+  }
 }
 
 /** A commit message, a description, a reason. @throws {InvalidInput} */

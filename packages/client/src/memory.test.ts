@@ -1,0 +1,4 @@
+import { describeTransport } from './conformance.ts'
+import { createMemoryTransport } from './memory.ts'
+
+describeTransport('memory', async () => ({ transport: createMemoryTransport() }))
