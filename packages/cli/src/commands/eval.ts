@@ -187,7 +187,7 @@ function sayChecked(io: Io, flags: Flags, suites: readonly LoadedSuite[]): void 
   else
     for (const { suite, cases, dataset_digest: digest, target } of facts) {
       io.out.write(
-        `${suite}: fine; ${cases} cases (${digest.slice(0, 12)}), target ${target}; nothing was run\n`,
+        `${suite}: fine; ${cases} ${cases === 1 ? 'case' : 'cases'} (${digest.slice(0, 12)}), target ${target}; nothing was run\n`,
       )
     }
 }

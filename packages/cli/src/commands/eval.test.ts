@@ -1,0 +1,112 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RegistryError } from '@promptkeep/client'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { createTestCli, type TestCli } from '../test-io.ts'
+
+const SUITE = {
+  name: 'tone',
+  dataset: 'data/cases.yaml',
+  target: 'http://127.0.0.1:1/chat',
+  scorers: ['contains'],
+  threshold: 1,
+}
+
+let dir: string
+let cli: TestCli
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'promptkeep-eval-'))
+  cli = createTestCli(dir)
+  await mkdir(join(dir, 'evals', 'data'), { recursive: true })
+  await write('evals/data/cases.yaml', [{ id: 'one', input: 'hi', expected: { contains: ['hi'] } }])
+  await write('evals/tone.yaml', SUITE)
+  return () => rm(dir, { recursive: true, force: true })
+})
+
+const write = (path: string, value: unknown) => writeFile(join(dir, path), JSON.stringify(value, null, 1))
+
+describe('eval --dry-run', () => {
+  it('checks every suite of ./evals, and asks nobody', async () => {
+    await write('evals/also.yml', { ...SUITE, name: 'also' })
+    const { code, out, err } = await cli.run('eval', '--dry-run')
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out).toMatch(/^also: fine; 1 case \([0-9a-f]{12}\), target .*\ntone: fine; .*nothing was run\n$/)
+    expect(cli.transport.calls).toEqual([])
+  })
+
+  it('takes a file, and another dataset', async () => {
+    await write('other.json', [
+      { id: 'a', input: 'x', expected: { contains: ['x'] } },
+      { id: 'b', input: 'y', expected: { contains: ['y'] } },
+    ])
+    const { code, out } = await cli.run(
+      'eval',
+      'evals/tone.yaml',
+      '--dataset',
+      'other.json',
+      '--dry-run',
+      '--json',
+    )
+    expect({ code, json: JSON.parse(out) }).toMatchObject({
+      code: 0,
+      json: { exitCode: 0, suites: [{ suite: 'tone', cases: 2, gate: { threshold: 1 } }] },
+    })
+  })
+
+  it('names every mistake in every file, with its line', async () => {
+    await write('evals/tone.yaml', { ...SUITE, scorers: ['contain'] })
+    await write('evals/other.yaml', { ...SUITE, treshold: 1 })
+    const { code, out, err } = await cli.run('eval', '--dry-run')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toMatch(/other\.yaml:9: treshold: no such key here/)
+    expect(err).toMatch(/tone\.yaml:\d: scorers\[0\]: unknown scorer "contain"/)
+    expect(err).toContain('Nothing was run.')
+  })
+})
+
+describe('eval refuses', () => {
+  it.each([
+    { rule: 'a suite that is not there', args: ['none.yaml'], want: 'there is no suite none.yaml' },
+    { rule: 'a folder without suites', args: ['.'], want: 'the folder . holds no suites' },
+    {
+      rule: 'a threshold that is no rate',
+      args: ['--pass-threshold', '80'],
+      want: 'It must be a number from 0 to 1.',
+    },
+    { rule: 'an empty threshold', args: ['--pass-threshold', ''], want: 'It must be a number from 0 to 1.' },
+    {
+      rule: 'an alias that none can have',
+      args: ['--prompt-alias', 'a b'],
+      want: 'no alias can be named "a b"',
+    },
+    {
+      rule: 'a dataset that is not there',
+      args: ['--dataset', 'none.yaml'],
+      want: 'none.yaml cannot be read',
+    },
+    {
+      rule: 'an alias that no prompt has',
+      args: ['--prompt-alias', 'canary'],
+      want: 'nothing to judge under alias canary',
+    },
+  ])('$rule with exit 2', async ({ args, want }) => {
+    const { code, out, err } = await cli.run('eval', ...args)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain(want)
+  })
+
+  it('to run without a registry', async () => {
+    cli.transport.fault({ kind: 'error', error: new RegistryError('UNAVAILABLE', 'nobody there') })
+    const { code, out, err } = await cli.run('eval')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain('error: tone: the registry cannot be asked: ')
+  })
+
+  it('to pass when the run cannot be logged', async () => {
+    await cli.run('register', 'memory', '--template', 'one', '--alias', 'production')
+    const { code, out, err } = await cli.run('eval', '--tracking-uri', 'http://127.0.0.1:1')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain('error: tone: the run cannot be logged: http://127.0.0.1:1 cannot be reached')
+  })
+})
