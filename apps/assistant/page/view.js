@@ -57,15 +57,18 @@ export function answerMessage() {
     },
     /** @param {{ id: number, agent: string, tool: string, status: string, ok?: boolean }} call */
     tool(call) {
-      const line = calls.get(call.id) ?? element('li')
-      calls.set(call.id, line)
+      let line = calls.get(call.id)
+      if (!line) {
+        line = element('li')
+        calls.set(call.id, line)
+        tools.append(line)
+      }
       line.className = call.status === 'started' ? 'running' : call.ok ? 'ok' : 'failed'
       const state = call.status === 'started' ? 'running' : call.ok ? 'done' : 'failed'
       line.replaceChildren(
         toolText(call.agent, call.tool),
         element('span', { class: 'unseen', text: `: ${state}` }),
       )
-      tools.append(line)
     },
     /** @param {{ prompts?: object, model?: string, is_demo?: boolean }} evidence */
     evidence(evidence) {

@@ -1,7 +1,10 @@
-import type { AgentInputItem } from '@openai/agents'
-import { MaxTurnsExceededError, type RunStreamEvent, type StreamedRunResult } from '@openai/agents'
-import type { Lineage, Logger, ModelConfig } from '@promptkeep/client'
-import { RegistryError } from '@promptkeep/client'
+import {
+  type AgentInputItem,
+  MaxTurnsExceededError,
+  type RunStreamEvent,
+  type StreamedRunResult,
+} from '@openai/agents'
+import { type Lineage, type Logger, type ModelConfig, RegistryError } from '@promptkeep/client'
 import { APIError } from 'openai'
 import type { AssistantContext, SpecialistTools } from './agents/context.ts'
 import { createOrchestrator, type Persona } from './agents/orchestrator.ts'
@@ -50,6 +53,7 @@ export async function runAssistant(
   let output = ''
   let answered: readonly AgentInputItem[] = []
   let failure: ChatFailure | undefined
+  let cause: unknown
 
   const say = (text: string) => {
     output += text
@@ -76,6 +80,7 @@ export async function runAssistant(
       answered = result.output
     })
   } catch (error) {
+    cause = error
     failure = failureOf(error, signal)
     logFailure(deps.log, failure, error, correlationId)
   }
@@ -84,7 +89,7 @@ export async function runAssistant(
   return {
     output,
     status: failure ? (failure.type === 'cancelled' ? 'cancelled' : 'failed') : 'complete',
-    ...(failure ? { failure } : {}),
+    ...(failure ? { failure, cause } : {}),
     // of a broken answer the model is shown what the user saw of it, and no call without a result
     items: failure ? partial(output) : answered,
     toolCalls: record.toolCalls(),

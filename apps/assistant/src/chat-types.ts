@@ -43,6 +43,8 @@ export interface ChatOutcome {
   readonly output: string
   readonly status: 'complete' | 'cancelled' | 'failed'
   readonly failure?: ChatFailure
+  /** What was thrown: for whoever called in this process, never stored or sent. */
+  readonly cause?: unknown
   /** What the model is shown of it in later turns. */
   readonly items: readonly AgentInputItem[]
   /** Nested ones included. */
