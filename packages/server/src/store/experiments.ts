@@ -89,6 +89,17 @@ export function createExperimentStore({
   }
 }
 
+/** `Default` comes with the tables, whose SQL knows no time; this dates it when they are new. */
+export async function dateDefaultExperiment({ db, now }: Pick<StoreContext, 'db' | 'now'>): Promise<void> {
+  const at = now()
+  await db
+    .updateTable('experiments')
+    .set({ created_at: at, updated_at: at })
+    .where('id', '=', 0)
+    .where('created_at', '=', 0)
+    .execute()
+}
+
 type ExperimentRow = ExperimentTable & { readonly tags: string }
 
 const experimentOf = (row: ExperimentTable, tags: Tags): Experiment => ({

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { createAliasStore } from './aliases.ts'
 import { createChangeStore } from './changes.ts'
 import type { StoreContext } from './context.ts'
-import { createExperimentStore } from './experiments.ts'
+import { createExperimentStore, dateDefaultExperiment } from './experiments.ts'
 import { migrations } from './migrations/index.ts'
 import { createPromptStore } from './prompts.ts'
 import { createRunStore } from './runs.ts'
@@ -38,6 +38,7 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
   } = options
   const { db, dialect, close } = await openDatabase<Tables>(url, { migrations, now, onConnectionError })
   const context: StoreContext = { db, dialect, now, allowModelConfigEdit }
+  await dateDefaultExperiment(context)
   return {
     prompts: createPromptStore(context),
     versions: createVersionStore(context),

@@ -13,7 +13,9 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
     describe('experiments', () => {
       it('start with Default, id 0', async () => {
         const { experiments } = await opened()
-        expect(await experiments.get('0')).toMatchObject({
+        const found = await experiments.get('0')
+        expect(found.createdAt).toBeGreaterThan(0)
+        expect(found).toMatchObject({
           id: '0',
           name: 'Default',
           stage: 'active',
@@ -67,7 +69,7 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
         ['a pattern, in any case', [attribute('name', 'ILIKE', 'B%')], ['b%', 'B1']],
         ['ids', [attribute('experiment_id', 'IN', ['1', '3'])], ['B1', 'a']],
         ['other ids', [attribute('experiment_id', 'NOT IN', ['1', '3'])], ['Default', 'b%']],
-        ['a time', [attribute('creation_time', '>', 0)], ['b%', 'B1', 'a']],
+        ['a time', [attribute('creation_time', '>', 0)], ['Default', 'b%', 'B1', 'a']],
         ['a tag', [tag('k', '=', 'v')], ['a']],
         ['no such tag', [tag('k', 'IS NULL')], ['Default', 'b%']],
         ['any such tag', [tag('k', 'IS NOT NULL')], ['B1', 'a']],
