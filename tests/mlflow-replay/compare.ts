@@ -1,4 +1,4 @@
-import type { Answer } from './ask.ts'
+import type { Answer } from '../support/ask.ts'
 import { type Exchange, LONG } from './golden.ts'
 
 /** One thing in which an answer is not the recorded one. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Answer, ask } from './ask.ts'
+import { type Answer, ask } from '../support/ask.ts'
 import { createComparison, type Difference } from './compare.ts'
 import { type Exchange, expandLong, firstShownModel, firstShownVersion, type GoldenSet } from './golden.ts'
 
