@@ -77,7 +77,7 @@ export async function runAssistant(
       await relay(result, () => output !== '', say)
       // a stream that was ended from outside stops like one that is complete
       signal.throwIfAborted()
-      answered = result.output
+      answered = portable(result.output)
     })
   } catch (error) {
     cause = error
@@ -123,10 +123,33 @@ const requestSettings = ({ model, maxTokens }: TurnRequest): ModelConfig => ({
   ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
 })
 
-const partial = (output: string): AgentInputItem[] =>
-  output === ''
-    ? []
-    : [{ role: 'assistant', status: 'incomplete', content: [{ type: 'output_text', text: output }] }]
+/**
+ * What later turns are shown: text, calls and results, without what only this provider or this response knows (ids,
+ * annotations, reasoning), which another model, or the same one later, may refuse.
+ */
+function portable(items: readonly AgentInputItem[]): AgentInputItem[] {
+  return items.flatMap((item): AgentInputItem[] => {
+    if (item.type === 'function_call') {
+      const { type, callId, name, arguments: given } = item
+      return [{ type, callId, name, arguments: given, status: 'completed' }]
+    }
+    if (item.type === 'function_call_result') {
+      const { type, callId, name, output } = item
+      return [{ type, callId, name, output, status: 'completed' }]
+    }
+    if (!('role' in item) || item.role !== 'assistant') return []
+    const text = item.content.flatMap((part) => (part.type === 'output_text' ? [part.text] : [])).join('')
+    return text === '' ? [] : [saidBefore(text)]
+  })
+}
+
+const saidBefore = (text: string): AgentInputItem => ({
+  role: 'assistant',
+  status: 'completed',
+  content: [{ type: 'output_text', text }],
+})
+
+const partial = (output: string): AgentInputItem[] => (output === '' ? [] : [saidBefore(output)])
 
 function failureOf(error: unknown, signal: AbortSignal): ChatFailure {
   if (signal.aborted) {
