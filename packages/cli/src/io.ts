@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { createRegistry, type Registry, type RegistryOptions } from '@promptkeep/client'
-import { start } from '@promptkeep/server'
 
 /** A terminal, a pipe or a test's memory. */
 export interface Output {
@@ -26,7 +25,8 @@ export interface Effects {
   readonly createRegistry: (options: RegistryOptions) => Registry
   /** Standard output of `git <args>`; `undefined` when it fails or there is no git. */
   readonly git: (args: readonly string[], cwd: string) => Promise<string | undefined>
-  readonly startServer: typeof start
+  /** Loaded by the one command that needs it: it is most of the time that a command takes to start. */
+  readonly loadServer: () => Promise<typeof import('@promptkeep/server')>
   /** Resolves at the first SIGINT or SIGTERM. */
   readonly untilStopped: () => Promise<NodeJS.Signals>
 }
@@ -58,7 +58,7 @@ export function createIo(process: NodeJS.Process): Effects {
         return undefined
       }
     },
-    startServer: start,
+    loadServer: () => import('@promptkeep/server'),
     untilStopped: () =>
       new Promise((resolve) => {
         const stop = (signal: NodeJS.Signals) => {

@@ -42,7 +42,7 @@ export function createTestCli(
         readStdin: async () => undefined,
         createRegistry: (options) => createRegistry({ ...options, transport }),
         git: async () => undefined,
-        startServer: () => Promise.reject(new Error('no server in this test')),
+        loadServer: () => Promise.reject(new Error('no server in this test')),
         untilStopped: () => new Promise(() => {}),
         ...effects,
         out: collect('out'),

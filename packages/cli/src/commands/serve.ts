@@ -1,4 +1,4 @@
-import { createLog, readConfig, StartError } from '@promptkeep/server'
+import type { Config } from '@promptkeep/server'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
@@ -34,8 +34,9 @@ export const serve = (io: Io): Command =>
     )
     .option('--allow-model-config-edit', "let MLflow's clients edit the model config of a version in place")
     .action(async (flags: ServeFlags) => {
-      const config = configOf(io, flags)
-      const server = await io.startServer(config, createLog(config.LOG_LEVEL)).catch((error: unknown) => {
+      const { createLog, readConfig, start } = await io.loadServer()
+      const config = configOf(io, flags, readConfig)
+      const server = await start(config, createLog(config.LOG_LEVEL)).catch((error: unknown) => {
         throw new CliError(whyNotStarted(error, config), { cause: error })
       })
       io.err.write(
@@ -45,9 +46,7 @@ export const serve = (io: Io): Command =>
       await server.stop()
     })
 
-type Config = ReturnType<typeof readConfig>
-
-function configOf(io: Io, flags: ServeFlags): Config {
+function configOf(io: Io, flags: ServeFlags, readConfig: (env: Io['env']) => Config): Config {
   const given = Object.entries(VARIABLES).filter(([flag]) => flags[flag as keyof ServeFlags] !== undefined)
   const fromFlags = given.map(([flag, variable]) => [variable, String(flags[flag as keyof ServeFlags])])
   try {
@@ -67,7 +66,7 @@ function whyNotStarted(error: unknown, { HOST, PORT, DATABASE_URL }: Config): st
   const code = (cause as NodeJS.ErrnoException | undefined)?.code
   if (code === 'EADDRINUSE')
     return `port ${PORT} on ${HOST} is taken: stop what listens there, or choose another with --port (0 takes a free one)`
-  if (error instanceof StartError && code === 'EACCES')
+  if (code === 'EACCES' && (error as Error).name === 'StartError')
     return `port ${PORT} on ${HOST} may not be used by this account: choose another with --port`
   return `the registry cannot start with --database ${withoutPassword(DATABASE_URL)}: ${message?.split('\n')[0]}`
 }

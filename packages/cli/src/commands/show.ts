@@ -1,4 +1,5 @@
 import type { PromptVersion } from '@promptkeep/client'
+import { TAG } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { findVersion } from '../find-version.ts'
 import type { Io } from '../io.ts'
@@ -25,6 +26,9 @@ export const show = (io: Io): Command =>
       }),
     )
 
+/** Said already, or of no use to a person. `--json` has them. */
+const HIDDEN: ReadonlySet<string> = new Set([TAG.digest, TAG.requestId])
+
 function header(version: PromptVersion, style: Style): string {
   const { name, aliases, createdAt, commitMessage, digest, modelConfig, responseFormat, tags } = version
   const lines: [string, string][] = [
@@ -38,6 +42,6 @@ function header(version: PromptVersion, style: Style): string {
   if (modelConfig !== undefined) lines.push(['model', oneLine(JSON.stringify(modelConfig))])
   if (responseFormat !== undefined) lines.push(['format', oneLine(JSON.stringify(responseFormat))])
   for (const [key, value] of Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1)))
-    lines.push(['tag', oneLine(`${key}=${value}`)])
+    if (!HIDDEN.has(key)) lines.push(['tag', oneLine(`${key}=${value}`)])
   return lines.map(([label, value]) => `${style.dim(label.padEnd(8))} ${value}\n`).join('')
 }

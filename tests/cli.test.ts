@@ -1,0 +1,289 @@
+import { execFile, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fileDigestOf, readLock, readPromptFolder } from '@promptkeep/client/files'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from './support/free-port.ts'
+import { mlflowSkip, startMlflow } from './support/mlflow.ts'
+import { startRegistry } from './support/registry.ts'
+
+const bin = fileURLToPath(new URL('../packages/cli/bin/promptkeep.js', import.meta.url))
+
+interface Outcome {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Nothing of the caller's environment but what a process needs. */
+const environment = (env: Readonly<Record<string, string>>) => ({
+  PATH: process.env.PATH ?? '',
+  HOME: process.env.HOME ?? '',
+  ...env,
+})
+
+/** The real command in a process of its own. */
+function promptkeep(
+  args: readonly string[],
+  { cwd, env = {}, stdin = '' }: { cwd: string; env?: Readonly<Record<string, string>>; stdin?: string },
+): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [bin, ...args],
+      { cwd, env: environment(env), timeout: 60_000 },
+      (_, out, err) => resolve({ code: child.exitCode, out, err }),
+    )
+    child.stdin?.end(stdin)
+  })
+}
+
+async function folder(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'promptkeep-bin-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  return dir
+}
+
+describe('promptkeep serve', { timeout: 60_000 }, () => {
+  /** Starts it and waits for its line on stderr. */
+  async function serve(cwd: string, ...args: string[]) {
+    const child = spawn(process.execPath, [bin, 'serve', ...args], { cwd, env: environment({}) })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let out = ''
+    let err = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text
+    })
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    const url = await new Promise<string>((resolve, reject) => {
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        err += text
+        const found = /listening on (http:\/\/\S+)/.exec(err)?.[1]
+        if (found !== undefined) resolve(found)
+      })
+      void ended.then((code) => reject(new Error(`serve ended with ${code}: ${err}`)))
+    })
+    const stop = async (signal: NodeJS.Signals): Promise<Outcome> => {
+      child.kill(signal)
+      return { code: await ended, out, err }
+    }
+    return { url, stop }
+  }
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'serves, stops cleanly at %s, and keeps what it was given',
+    async (signal) => {
+      const cwd = await folder()
+      const first = await serve(cwd, '--port', '0')
+      const env = { MLFLOW_TRACKING_URI: first.url }
+      expect((await promptkeep(['register', 'memory', '--template', 'kept'], { cwd, env })).code).toBe(0)
+      const { code, out, err } = await first.stop(signal)
+      expect(code).toBe(0)
+      expect(err.trimEnd().split('\n')).toHaveLength(1)
+      const events = out
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { event: string }).event)
+      expect(events[0]).toBe('server.started')
+      expect(events.at(-1)).toBe('server.stopped')
+
+      const second = await serve(cwd, '--port', '0')
+      const shown = await promptkeep(['show', 'memory/1', '--tracking-uri', second.url], { cwd })
+      expect(shown.out).toContain('kept')
+      expect((await second.stop(signal)).code).toBe(0)
+    },
+  )
+
+  it.each([
+    {
+      rule: 'an address that others reach',
+      args: ['--host', '0.0.0.0'],
+      want: '--host must be a loopback address',
+    },
+    { rule: 'a port that is none', args: ['--port', '70000'], want: '--port must be at most 65535' },
+    {
+      rule: 'a database that it does not know',
+      args: ['--database', 'mysql://x'],
+      want: '--database must be sqlite:<file>',
+    },
+    {
+      rule: 'a folder that cannot be written',
+      args: ['--database', 'sqlite:./file/registry.db'],
+      want: 'folder',
+    },
+    { rule: 'a file that is no database', args: ['--database', 'sqlite:./file'], want: 'not a database' },
+    { rule: 'a broken environment', env: { PORT: 'http', LOG_LEVEL: 'loud' }, want: 'PORT must be' },
+  ])('$rule is one clear line and exit 2', async ({ args = [], env = {}, want }) => {
+    const cwd = await folder()
+    await writeFile(join(cwd, 'file'), 'x'.repeat(4096))
+    const { code, out, err } = await promptkeep(['serve', ...args], { cwd, env: { PORT: '0', ...env } })
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err.trimEnd().split('\n')).toEqual([expect.stringContaining(want)])
+  })
+
+  it('a taken port is one clear line and exit 2', async () => {
+    const cwd = await folder()
+    const { url, stop } = await serve(cwd, '--port', '0')
+    const { port } = new URL(url)
+    const { code, err } = await promptkeep(['serve', '--port', port, '--database', 'sqlite:./b.db'], { cwd })
+    expect(code).toBe(2)
+    expect(err).toMatch(new RegExp(`^error: port ${port} on 127\\.0\\.0\\.1 is taken: .*--port.*\\n$`))
+    await stop('SIGTERM')
+  })
+})
+
+describe('a registry that is not there', { timeout: 60_000 }, () => {
+  it('is exit 2 and says where it was looked for and how to start one', async () => {
+    const cwd = await folder()
+    const uri = `http://127.0.0.1:${await freePort()}`
+    for (const args of [['list'], ['show', 'memory'], ['push'], ['history', 'memory']]) {
+      await mkdir(join(cwd, 'prompts'), { recursive: true })
+      const { code, out, err } = await promptkeep([...args, '--tracking-uri', uri], { cwd })
+      expect({ code, out }).toEqual({ code: 2, out: '' })
+      expect(err).toContain(uri)
+      expect(err).toContain('npx promptkeep serve')
+    }
+  })
+})
+
+interface Place {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/** The same day of work with either registry; what differs is said. */
+function describeRegistry(
+  name: string,
+  open: () => Promise<Place>,
+  { skip = '', history }: { skip?: string; history: boolean },
+) {
+  describe.skipIf(skip)(`promptkeep with ${name} ${skip}`, { timeout: 120_000 }, () => {
+    let place: Place
+    let cwd: string
+    const run = (...args: string[]) => promptkeep(args, { cwd, env: { MLFLOW_TRACKING_URI: place.url } })
+    const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out)
+    const write = (text: string) => writeFile(join(cwd, 'prompts', 'memory.md'), text)
+    const state = async () =>
+      (await json('status')).prompts.find((entry: { name: string }) => entry.name === 'memory').state
+
+    beforeAll(async () => {
+      place = await open()
+      cwd = await mkdtemp(join(tmpdir(), 'promptkeep-bin-'))
+      await mkdir(join(cwd, 'prompts'))
+    }, 120_000)
+    afterAll(async () => {
+      await place?.stop()
+      await rm(cwd, { recursive: true, force: true })
+    })
+
+    it('registers, shows, points, compares and tells', async () => {
+      const piped = await promptkeep(['register', 'greet', '--message', 'first', '--alias', 'production'], {
+        cwd,
+        env: { MLFLOW_TRACKING_URI: place.url },
+        stdin: 'Hello {{ name }}\n',
+      })
+      expect(piped).toMatchObject({ code: 0, out: 'registered greet v1\ngreet@production: unset -> v1\n' })
+      const config = ['--model-config', '{"temperature": 0.5}']
+      await run('register', 'greet', '--template', 'Good day {{ name }}', ...config, '--tag', 'tone=formal')
+      expect(await json('show', 'greet@latest')).toMatchObject({
+        version: 2,
+        template: 'Good day {{ name }}',
+        modelConfig: { temperature: 0.5 },
+        tags: { tone: 'formal' },
+        aliases: [],
+      })
+      expect(await json('show', 'greet')).toMatchObject({
+        version: 1,
+        commitMessage: 'first',
+        aliases: ['production'],
+      })
+      expect((await run('diff', 'greet/1', 'greet/2')).out).toContain(
+        '-Hello {{ name }}\n+Good day {{ name }}',
+      )
+      expect(await run('alias', 'greet', 'production', '2', '--expect', '2')).toMatchObject({ code: 1 })
+      expect(
+        await run('alias', 'greet', 'production', '2', '--expect', '1', '--reason', 'formal'),
+      ).toMatchObject({
+        code: 0,
+        out: 'greet@production: v1 -> v2\n',
+      })
+      expect((await json('list')).prompts).toMatchObject([
+        { name: 'greet', latestVersion: 2, aliases: { production: 2 } },
+      ])
+      const told = await json('history', 'greet')
+      expect(told.complete).toBe(history)
+      expect(told.changes[0]).toMatchObject({ kind: 'alias.moved', from: 1, to: 2, reason: 'formal' })
+      expect(told.changes).toHaveLength(history ? 4 : 1)
+      expect(await run('show', 'gret')).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('did you mean greet?'),
+      })
+      expect(await run('alias', 'greet', 'production', '9')).toMatchObject({ code: 2 })
+    })
+
+    it('keeps files and registry in step', async () => {
+      await write('---\n# ours\ndescription: looks things up\n---\none {{ q }}\n')
+      expect(await state()).toBe('only here')
+      expect(await run('push', '--alias', 'production')).toMatchObject({ code: 0 })
+      expect(await state()).toBe('same')
+      expect((await json('show', 'memory')).tags).toMatchObject({ 'promptkeep.source_file': 'memory.md' })
+      await write(
+        '---\n# ours\ndescription: looks things up\nmodel_config: { temperature: 0 }\n---\ntwo {{ q }}\n',
+      )
+      expect(await state()).toBe('file newer')
+      expect(await run('status', '--check')).toMatchObject({ code: 1 })
+      await run('push')
+      await run('push')
+      expect((await json('status')).prompts).toMatchObject([
+        { name: 'greet', state: 'only there', drift: false },
+        { name: 'memory', state: 'file newer', registeredAs: 2, registry: { version: 1 } },
+      ])
+      await run('push', '--alias', 'production', '--message', 'promoted')
+      expect(await json('show', 'memory')).toMatchObject({ version: 2, modelConfig: { temperature: 0 } })
+      expect(await run('status', '--check')).toMatchObject({ code: 0 })
+
+      await run('register', 'memory', '--template', 'three {{ q }}', '--alias', 'production')
+      expect(await state()).toBe('registry newer')
+      expect(await run('push')).toMatchObject({ code: 1, out: expect.stringContaining('refused') })
+      expect(await run('pull', '--only', 'memory')).toMatchObject({ code: 0 })
+      expect(await readFile(join(cwd, 'prompts', 'memory.md'), 'utf8')).toBe(
+        '---\n# ours\ndescription: looks things up\n---\n\nthree {{ q }}\n',
+      )
+      await write('mine')
+      expect(await run('pull', '--only', 'memory')).toMatchObject({ code: 1 })
+      expect(await readFile(join(cwd, 'prompts', 'memory.md'), 'utf8')).toBe('mine')
+    })
+
+    it('refuses bad input before it stores anything', async () => {
+      const before = await json('list')
+      for (const args of [
+        ['register', 'a b', '--template', 'x'],
+        ['register', 'x', '--template', ''],
+        ['register', 'x', '--template', 'x', '--model-config', '{"temperature": "hot"}'],
+        ['register', 'x', '--chat', '--template', '[{"content": "no role"}]'],
+        ['alias', 'greet', 'latest', '1'],
+        ['alias', 'greet', 'v1', '1'],
+      ]) {
+        expect({ args, ...(await run(...args)) }).toMatchObject({ args, code: 2, out: '' })
+      }
+      expect(await json('list')).toEqual(before)
+    })
+  })
+}
+
+describeRegistry('our server', startRegistry, { history: true })
+describeRegistry('an untouched MLflow', startMlflow, { skip: mlflowSkip, history: false })
+
+describe("the assistant's prompt files", () => {
+  it('are in step with their lock', async () => {
+    const dir = fileURLToPath(new URL('../apps/assistant/prompts', import.meta.url))
+    const files = await readPromptFolder(dir)
+    const digests = await Promise.all(
+      files.map(async (file) => [file.name, { digest: await fileDigestOf(file) }] as const),
+    )
+    expect((await readLock(dir)).prompts).toEqual(Object.fromEntries(digests))
+    expect(files).toHaveLength(11)
+  })
+})
