@@ -67,7 +67,9 @@ export const loopbackOnly: MiddlewareHandler = async function loopbackOnly(c, ne
 
 export const limitBody = bodyLimit({
   maxSize: MAX_BODY_BYTES,
-  onError() {
+  onError(c) {
+    // what is left of the body would be read only to keep the connection
+    c.header('Connection', 'close')
     throw new HttpProblem(413, `The body may have at most ${MAX_BODY_BYTES} bytes`)
   },
 })
