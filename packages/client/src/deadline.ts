@@ -43,6 +43,13 @@ export function withDeadline<T>(
   })
 }
 
+/** For a signal that many wait for at a time: Node would warn of a leak from the eleventh listener on. */
+export function forMany(signal: AbortSignal): AbortSignal {
+  const host = globalThis as { process?: { getBuiltinModule?: typeof process.getBuiltinModule } }
+  host.process?.getBuiltinModule?.('node:events').setMaxListeners(0, signal)
+  return signal
+}
+
 /** Waits, or rejects with the signal's reason. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-import { withDeadline } from './deadline.ts'
+import { forMany, withDeadline } from './deadline.ts'
 import { digestOf, fingerprintOf } from './digest.ts'
 import { InvalidInput, isAbsence, isRegistryError, RegistryError } from './errors.ts'
 import { createLoader, type Wanted } from './loader.ts'
@@ -101,7 +101,14 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const closing = new AbortController()
   const timers = createTimers()
   const reporter = createReporter({ logger, now })
-  const shared = { transport, now, random, timers, closing: closing.signal, onTrouble: reporter.trouble }
+  const shared = {
+    transport,
+    now,
+    random,
+    timers,
+    closing: forMany(closing.signal),
+    onTrouble: reporter.trouble,
+  }
   const loader = createLoader({
     ...shared,
     ttlMs,
