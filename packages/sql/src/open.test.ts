@@ -50,6 +50,19 @@ describe('openDatabase', () => {
     expect((await stat(path)).isFile()).toBe(true)
   })
 
+  it('sets the pragmas on the connection that writes and on the one that reads', async () => {
+    const db = await opened(`sqlite:${join(await folder(), 'a.db')}`)
+    const columns = ['journal_mode', 'synchronous', 'timeout', 'foreign_keys', 'query_only'].map((name) =>
+      sql.ref(name),
+    )
+    const pragmas = sql`select ${sql.join(columns)} from pragma_journal_mode, pragma_synchronous,
+      pragma_busy_timeout, pragma_foreign_keys, pragma_query_only`
+    const safe = { journal_mode: 'wal', synchronous: 2, timeout: 5000, foreign_keys: 1 }
+    expect((await pragmas.execute(db)).rows).toEqual([{ ...safe, query_only: 1 }])
+    const { rows } = await db.transaction().execute((tx) => pragmas.execute(tx))
+    expect(rows).toEqual([{ ...safe, query_only: 0 }])
+  })
+
   it('leaves one file behind, with everything in it', async () => {
     const path = join(await folder(), 'a.db')
     const database = await openDatabase<Tables>(`sqlite:${path}`, { migrations: [numbers] })

@@ -37,7 +37,11 @@ export function createPromptStore(context: StoreContext): PromptStore {
   return {
     async create({ name, description, tags }) {
       const at = now()
-      await db.transaction().execute((tx) => insertModel(tx, dialect, { name, description, tags, at }))
+      await db.transaction().execute(async (tx) => {
+        // Nothing is logged, but a seeding of the same name must not run beside this.
+        await lockLog(tx, dialect)
+        await insertModel(tx, dialect, { name, description, tags, at })
+      })
       return { name, description, createdAt: at, updatedAt: at, tags, aliases: [], latestVersions: [] }
     },
 

