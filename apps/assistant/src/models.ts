@@ -76,19 +76,42 @@ function observed(model: Model, onRequest: () => void, record: RunRecord): Model
   return {
     async getResponse(request) {
       asked()
-      const response = await model.getResponse(request)
-      record.modelAnswered(response.usage)
-      return response
+      const { signal, release } = ofOneRequest(request.signal)
+      try {
+        const response = await model.getResponse({ ...request, ...signal })
+        record.modelAnswered(response.usage)
+        return response
+      } finally {
+        release()
+      }
     },
     async *getStreamedResponse(request) {
       asked()
-      for await (const event of model.getStreamedResponse(request)) {
-        if (event.type === 'response_done') record.modelAnswered(event.response.usage)
-        yield event
+      const { signal, release } = ofOneRequest(request.signal)
+      try {
+        for await (const event of model.getStreamedResponse({ ...request, ...signal })) {
+          if (event.type === 'response_done') record.modelAnswered(event.response.usage)
+          yield event
+        }
+      } finally {
+        release()
       }
     },
     getRetryAdvice: (args) => model.getRetryAdvice?.(args),
   }
+}
+
+/**
+ * A signal for one request alone, that follows the run's until it is released. The OpenAI client never takes its
+ * listener off; on the run's own signal these would pile up, and Node would keep the signal for ever.
+ */
+function ofOneRequest(signal: AbortSignal | undefined) {
+  if (!signal) return { signal: {}, release() {} }
+  const one = new AbortController()
+  const abort = () => one.abort(signal.reason)
+  if (signal.aborted) abort()
+  else signal.addEventListener('abort', abort, { once: true })
+  return { signal: { signal: one.signal }, release: () => signal.removeEventListener('abort', abort) }
 }
 
 const lineageHeader = (run: RunPrompts, prompts: readonly PromptName[]) =>

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Respond } from '../model-endpoint.ts'
 import { PROMPT_DEFAULTS } from '../prompt-defaults.ts'
 import type { PromptName } from '../prompt-map.ts'
@@ -284,7 +284,11 @@ describe('a run', () => {
     expect(run.context.run.used()).not.toHaveProperty('weather')
   })
 
-  it('stops a specialist that only ever calls tools', async () => {
+  it('stops a specialist that only ever calls tools, and leaves no listeners behind', async () => {
+    const warnings: Error[] = []
+    const warned = (warning: Error) => warnings.push(warning)
+    process.on('warning', warned)
+    onTestFinished(() => void process.off('warning', warned))
     const forever: Step = { toolCalls: [{ name: 'query_memory_tool', arguments: {} }] }
     const { run, output } = await scripted([
       ask('ask_memory_agent', 'x'),
@@ -293,6 +297,7 @@ describe('a run', () => {
     ])
     await using _ = run
     expect(output).toBe('I could not find out.')
+    expect(warnings).toEqual([])
   })
 
   it('ends when the user goes away, also inside a specialist', async () => {
