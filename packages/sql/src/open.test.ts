@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Kysely, sql } from 'kysely'
@@ -93,10 +93,28 @@ describe('openDatabase', () => {
   })
 
   it('says that a folder is no file', async () => {
-    await expect(openDatabase(`sqlite:${await folder()}`, { migrations: [] })).rejects.toMatchObject({
+    const path = await folder()
+    await expect(openDatabase(`sqlite:${path}`, { migrations: [] })).rejects.toMatchObject({
       code: 'CANNOT_OPEN',
+      message: `Cannot open the SQLite database ${path}: no file can be opened there`,
     })
   })
+
+  const isRoot = process.getuid?.() === 0
+  it.skipIf(isRoot)(
+    `refuses what it may not write${isRoot ? ' (skipped: root may write everything)' : ''}`,
+    async () => {
+      const path = await folder()
+      const file = join(path, 'a.db')
+      await (await openDatabase(`sqlite:${file}`, { migrations: [] })).close()
+      await chmod(file, 0o444)
+      const refused = { code: 'CANNOT_OPEN', message: expect.stringContaining('EACCES') }
+      await expect(openDatabase(`sqlite:${file}`, { migrations: [] })).rejects.toMatchObject(refused)
+      await chmod(path, 0o555)
+      await expect(openDatabase(`sqlite:${path}/b.db`, { migrations: [] })).rejects.toMatchObject(refused)
+      await chmod(path, 0o755)
+    },
+  )
 
   it('says which Postgres does not answer, without the password', async () => {
     const error = await openDatabase('postgres://ada:secret@127.0.0.1:1/registry', { migrations: [] }).catch(

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Kysely, sql } from 'kysely'
 import { postgresSql, type SqlDialect, sqliteSql } from './dialect.ts'
@@ -74,7 +75,10 @@ function connectSqlite<Tables>(url: string): Connected<Tables> {
     db,
     dialect: sqliteSql,
     async check() {
-      if (path !== ':memory:') await makeFolder(dirname(path))
+      if (path !== ':memory:') {
+        await makeFolder(dirname(path))
+        await requireWritable(path)
+      }
       await sql`select 1`.execute(db)
     },
   }
@@ -86,6 +90,19 @@ async function makeFolder(folder: string) {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new SqlError('CANNOT_OPEN', `Cannot make the database's folder ${folder}: ${reason}`, { cause })
+  }
+}
+
+/** SQLite itself opens a file that it may only read, and says so at the first write. */
+async function requireWritable(path: string) {
+  try {
+    await access(path, constants.R_OK | constants.W_OK).catch((error) => {
+      if (error.code !== 'ENOENT') throw error
+      return access(dirname(path), constants.W_OK | constants.X_OK)
+    })
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new SqlError('CANNOT_OPEN', `Cannot write the SQLite database ${path}: ${reason}`, { cause })
   }
 }
 

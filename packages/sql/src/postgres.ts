@@ -29,6 +29,9 @@ export function postgresDialect(url: string, onError: (error: Error) => void): D
     } as pg.CustomTypesConfig,
   })
   pool.on('error', onError)
+  // The pool listens to idle connections only: one that breaks in use would end the process, too. Whoever uses it
+  // learns of it from the query.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return new PostgresDialect({
     pool: {
       async connect() {

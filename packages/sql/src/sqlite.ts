@@ -147,7 +147,9 @@ function open(path: string) {
 }
 
 function cannotOpen(path: string, cause: unknown) {
-  const reason = cause instanceof Error ? cause.message.trim() : String(cause)
+  const said = cause instanceof Error ? cause.message.trim() : String(cause)
+  // The binding wraps SQLite's code in a debug print.
+  const reason = said.startsWith('ConnectionFailed') ? 'no file can be opened there' : said
   return new SqlError('CANNOT_OPEN', `Cannot open the SQLite database ${path}: ${reason}`, { cause })
 }
 
