@@ -7,12 +7,14 @@ export class ConfigError extends Error {
 }
 
 // z.coerce.number() would read `PORT=` as 0, which is a random port.
-const whole = (least: number, most: number) =>
-  z
+const whole = (least: number, most: number) => {
+  const allowed = `must be a whole number from ${least} to ${most}`
+  return z
     .string()
-    .regex(/^\d+$/, `must be a whole number from ${least} to ${most}`)
+    .regex(/^\d{1,9}$/, allowed)
     .transform(Number)
-    .pipe(z.int().min(least, `must be at least ${least}`).max(most, `must be at most ${most}`))
+    .pipe(z.int().min(least, allowed).max(most, allowed))
+}
 
 /** Every knob: its unit in its name, its default here only. */
 const Environment = z.object({
@@ -52,7 +54,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (parsed.success) return parsed.data
   const lines = parsed.error.issues.map(({ path, message }) => {
     const name = path.join('.')
-    return `${name} ${message}; got ${JSON.stringify(env[name])}`
+    return `${name} ${message}; got ${JSON.stringify(withoutPassword(env[name] ?? ''))}`
   })
   throw new ConfigError(lines.join('\n'))
 }
+
+const withoutPassword = (text: string) => text.replace(/:\/\/[^@/]*@/, '://…@')

@@ -42,7 +42,7 @@ export const noSuchPath = (c: Context, allow: readonly string[]): Response => {
   return c.json(errorBody('BAD_REQUEST', message), 405)
 }
 
-export function errorBody(code: string, message: string): ErrorBody {
+function errorBody(code: string, message: string): ErrorBody {
   return {
     error_code: code,
     message,

@@ -21,6 +21,7 @@ import {
 import type { ServerEnv } from '../env.ts'
 import type { Store } from '../store/store.ts'
 import { VERSION } from '../version.ts'
+import { modelName } from './mlflow/rules.ts'
 import { authorOf, jsonBody, refuseInvalid } from './own-request.ts'
 import { Change, json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
 
@@ -120,7 +121,7 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
     })
     .openapi(alias, async (c) => {
       const { name, alias, version, expected, reason } = c.req.valid('json')
-      checkName(name)
+      checkPromptName(name)
       checkAlias(alias)
       checkVersion(version)
       if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
@@ -132,10 +133,16 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
     })
 }
 
+/** A name of ours that MLflow's routes understand too: the client's rule lets some names pass that look like paths. */
+function checkPromptName(name: string): void {
+  checkName(name)
+  modelName(name)
+}
+
 /** What zod's shapes do not say: names, limits, messages, model settings. @throws {InvalidInput} */
 function readSeed(given: z.infer<typeof Seed>) {
   const { name, alias, description, template, model_config, response_format, tags, commit_message } = given
-  checkName(name)
+  checkPromptName(name)
   checkAlias(alias)
   checkTemplate(template)
   if (model_config !== undefined) checkModelConfig(model_config, 'model_config')

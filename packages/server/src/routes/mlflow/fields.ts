@@ -160,7 +160,7 @@ export const isObject = (value: unknown): value is Readonly<Record<string, unkno
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** MLflow's words for a value of the wrong type or beyond a bound. */
-export const invalidValue = (value: unknown, path: string) =>
+const invalidValue = (value: unknown, path: string) =>
   new InvalidInput(
     `Invalid value ${asPythonJson(value)} for parameter '${path}' supplied:  Hint: Value was of type ` +
       `'${pythonType(value)}'. See the API docs for more information about request parameters.`,
@@ -173,7 +173,7 @@ export const missingValue = (path: string) =>
   )
 
 /** Refuses text that one of the two databases would change in silence. @throws {InvalidInput} */
-export function wellFormed(text: string, path: string): string {
+function wellFormed(text: string, path: string): string {
   const zero = text.indexOf('\0')
   const at = zero >= 0 ? zero : text.search(/\p{Surrogate}/u)
   if (at < 0) return text
