@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -10,10 +10,10 @@ import { fileURLToPath } from 'node:url'
 export function spawnSource(
   script: string,
   args: readonly string[],
-): ChildProcessByStdio<null, Readable, Readable> {
+): ChildProcessByStdio<Writable, Readable, Readable> {
   const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
   return spawn(process.execPath, ['--import', 'tsx', here(script), ...args], {
     env: { ...process.env, TSX_TSCONFIG_PATH: here('tsconfig.sources.json') },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
 }
