@@ -20,6 +20,7 @@ export const registryCommand = (name: string, summary: string, ...examples: read
 export const describeCommand = (name: string, summary: string, ...examples: readonly string[]): Command =>
   new Command(name)
     .description(summary)
+    .summary(summary.split(/[;:]/)[0] ?? summary)
     .helpOption('-h, --help', 'this text')
     .addHelpText(
       'after',

@@ -100,7 +100,9 @@ describe('eval refuses', () => {
     cli.transport.fault({ kind: 'error', error: new RegistryError('UNAVAILABLE', 'nobody there') })
     const { code, out, err } = await cli.run('eval')
     expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(err).toContain('error: tone: the registry cannot be asked: ')
+    expect(err).toMatch(
+      /^error: tone: the registry cannot be asked: .*\nStart a registry with: npx promptkeep serve/,
+    )
   })
 
   it('to pass when the run cannot be logged', async () => {

@@ -82,10 +82,15 @@ export const evalCommand = (io: Io): Command =>
         })
       })
       const code = worstOf(outcomes, suites.length)
+      if (outcomes.some((one) => 'error' in one && one.error.code === 'INFRASTRUCTURE'))
+        io.err.write(START_HINT)
       if (flags.json) printJson(io, { exitCode: code, suites: outcomes.map(asJson) })
       else if (suites.length > 1) io.out.write(`${summaryOf(outcomes, suites.length)}\n`)
       io.setExitCode(code)
     })
+
+const START_HINT =
+  'Start a registry with: npx promptkeep serve   or name one with --tracking-uri or MLFLOW_TRACKING_URI.\n'
 
 function rate(text: string): number {
   const value = Number(text)

@@ -30,7 +30,7 @@ export const register = (io: Io): Command =>
     'register',
     'Append a version, making the prompt when it is new; the text comes from --file, --template or a pipe',
     'register memory --file prompts/memory.md --message "shorter" --alias experiment',
-    'echo "Hello {{ name }}" | promptkeep register greet',
+    'register greet < greeting.txt',
   )
     .argument('<name>', 'prompt: letters, digits, _ . -')
     .option('--file <path>', 'a prompt file (.md, with its front matter), or plain text; "-" reads the pipe')
