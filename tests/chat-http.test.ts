@@ -9,7 +9,7 @@ import {
   startAssistant,
   type TestAssistant,
   type TestAssistantOptions,
-} from './support/assistant.ts'
+} from './support/chat-http.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 let registry: TestRegistry

@@ -1,76 +1,54 @@
 import { randomUUID } from 'node:crypto'
-import { createParser } from 'eventsource-parser'
+import type { SeedReport } from '@promptkeep/client'
+import { demoReply } from '../../apps/assistant/src/demo-model.ts'
 import { readConfig, start } from '../../apps/assistant/src/main.ts'
-import {
-  type ModelEndpoint,
-  type Respond,
-  startModelEndpoint,
-} from '../../apps/assistant/src/model-endpoint.ts'
+import { type RecordedRequest, startModelEndpoint } from '../../apps/assistant/src/model-endpoint.ts'
 import { createTestLog, type LogLine } from '../../apps/assistant/src/testing.ts'
+import { postChat } from './chat-http.ts'
 
-export interface TestAssistant {
+export interface RunningTestAssistant extends AsyncDisposable {
   readonly url: string
-  /** The model's, with every request that it got; absent when the demo model answers. */
-  readonly model: ModelEndpoint | undefined
+  readonly seeding: SeedReport
   readonly lines: readonly LogLine[]
+  /** What the model was asked, in order. */
+  readonly requests: readonly RecordedRequest[]
   stop(): Promise<void>
 }
 
-export interface TestAssistantOptions {
-  readonly trackingUri: string
-  /** Answers for the model; without it the demo model does. */
-  readonly respond?: Respond
-  readonly env?: Readonly<Record<string, string>>
-}
-
-/** The assistant on a free port, with its data in memory. */
-export async function startAssistant({
-  trackingUri,
-  respond,
-  env = {},
-}: TestAssistantOptions): Promise<TestAssistant> {
+/** The assistant on a free port, data in memory, with a recording model that answers by the demo's rules. */
+export async function startAssistant(
+  trackingUri: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<RunningTestAssistant> {
   const { lines, log } = createTestLog()
-  const model = respond && (await startModelEndpoint({ respond, record: true }))
+  const model = await startModelEndpoint({ respond: demoReply, record: true })
   const given = {
     ASSISTANT_PORT: '0',
     ASSISTANT_DATABASE: 'sqlite::memory:',
     MLFLOW_TRACKING_URI: trackingUri,
-    ...(model ? { OPENAI_API_KEY: 'none', OPENAI_BASE_URL: model.url } : {}),
+    OPENAI_API_KEY: 'none',
+    OPENAI_BASE_URL: model.url,
     ...env,
   }
   const deps = { log, env: given, fetch, now: Date.now, newId: randomUUID }
-  const { url, stop } = await start(readConfig(given), deps)
-  return {
-    ...{ url, model, lines },
-    async stop() {
-      await stop()
-      await model?.close()
-    },
+  const assistant = await start(readConfig(given), deps)
+  const stop = async () => {
+    await assistant.stop()
+    await model.close()
   }
+  const { url, seeding } = assistant
+  return { url, seeding, lines, requests: model.requests, stop, [Symbol.asyncDispose]: stop }
 }
 
-export interface StreamEvent {
-  readonly name: string
-  // biome-ignore lint/suspicious/noExplicitAny: what a test reads of it is what it checks
-  readonly data: any
-}
-
-/** `POST /chat`, as a client of the stream sees it. */
-export async function postChat(
-  url: string,
-  body: unknown,
-  init: RequestInit = {},
-): Promise<{ response: Response; events: StreamEvent[]; text: string }> {
-  const response = await fetch(`${url}/chat`, {
-    method: 'POST',
-    body: typeof body === 'string' ? body : JSON.stringify(body),
-    ...init,
-  })
-  const text = await response.text()
-  const events: StreamEvent[] = []
-  const parser = createParser({
-    onEvent: ({ event = '', data }) => events.push({ name: event, data: JSON.parse(data) }),
-  })
-  if (response.ok) parser.feed(text)
-  return { response, events, text }
+/** One message, in a conversation of its own. */
+export async function say({ url }: { readonly url: string }, message: string) {
+  const { events } = await postChat(url, { message })
+  const last = events.at(-1)
+  return {
+    /** The name of the last event. */
+    last: last?.name,
+    /** The last event's data. */
+    final: last?.data,
+    text: events.flatMap(({ name, data }) => (name === 'delta' ? [data.content] : [])).join(''),
+  }
 }
