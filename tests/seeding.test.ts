@@ -77,9 +77,9 @@ it('a registry that takes requests and never answers delays the start by at most
   // The budget, and a margin for everything else that a start does on a busy machine.
   expect(performance.now() - began).toBeLessThan(6_500)
   expect(assistant.seeding.seeded).toEqual([])
-  expect(assistant.lines.some(({ level, event }) => level === 'warn' && event === 'prompts.seeded')).toBe(
-    true,
-  )
+  expect(
+    assistant.lines.some(({ level, event }) => level === 'warn' && event === 'prompts.seed_stopped'),
+  ).toBe(true)
 
   const asked = performance.now()
   const reply = await say(assistant, 'Good evening')
