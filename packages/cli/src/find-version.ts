@@ -72,7 +72,7 @@ function numberOf({ name, alias = 'production', version }: Reference, prompt: Pr
   throw new CliError(`prompt "${name}" has no alias "${alias}"; ${has}`, { hint })
 }
 
-export const aliasesOf = (prompt: PromptInfo, version: number): string[] =>
+const aliasesOf = (prompt: PromptInfo, version: number): string[] =>
   Object.keys(prompt.aliases)
     .filter((alias) => prompt.aliases[alias] === version)
     .sort()

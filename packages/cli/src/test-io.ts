@@ -4,7 +4,7 @@ import type { Effects, ExitCode } from './io.ts'
 import { main } from './main.ts'
 
 /** What one command did. */
-export interface Outcome {
+interface Outcome {
   readonly code: ExitCode
   readonly out: string
   readonly err: string

@@ -4,7 +4,7 @@ import { InvalidInput } from './errors.ts'
 import type { Json, JsonObject } from './prompt.ts'
 
 /** What the front matter of a prompt file may hold, in the order in which a new file gets it. */
-export const FRONT_MATTER_KEYS = [
+const FRONT_MATTER_KEYS = [
   'name',
   'description',
   'type',
