@@ -53,13 +53,15 @@ export function createHttp({ connection, fetch, random }: HttpOptions): Http {
     readonly retryAfterMs?: number | undefined
   }
 
-  async function send(request: HttpRequest, signal: AbortSignal): Promise<unknown> {
+  async function send(request: HttpRequest, signal: AbortSignal, endsAt: number): Promise<unknown> {
     for (let tries = 1; ; tries++) {
       const { answer, error, retryAfterMs } = await tryOnce(request, signal)
       if (!error) return answer
       if (retryAfterMs === undefined || tries === MAX_TRIES || request.beforeRetry === 'never') throw error
       const backoffMs = FIRST_BACKOFF_MS * 2 ** (tries - 1) * (0.5 + random())
-      await sleep(Math.max(backoffMs, retryAfterMs), signal)
+      const waitMs = Math.max(backoffMs, retryAfterMs)
+      if (performance.now() + waitMs >= endsAt) throw error // what was said is worth more than "no answer in time"
+      await sleep(waitMs, signal)
       const done = await request.beforeRetry?.()
       if (done !== undefined) return done
     }
@@ -100,10 +102,12 @@ export function createHttp({ connection, fetch, random }: HttpOptions): Http {
   }
 
   return {
-    within: ({ signal, timeoutMs = DEFAULT_TIMEOUT_MS } = {}, work) =>
-      withDeadline({ signal, timeoutMs }, address, (signal) =>
-        work((request) => send(request, signal), signal),
-      ),
+    within({ signal, timeoutMs = DEFAULT_TIMEOUT_MS } = {}, work) {
+      const endsAt = performance.now() + timeoutMs
+      return withDeadline({ signal, timeoutMs }, address, (signal) =>
+        work((request) => send(request, signal, endsAt), signal),
+      )
+    },
   }
 }
 

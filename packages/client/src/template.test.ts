@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ChatMessage } from './prompt.ts'
-import { formatTemplate, isEmptyTemplate, lintTemplate, variablesOf } from './template.ts'
+import { formatTemplate, isEmptyTemplate, lintTemplate, type Values, variablesOf } from './template.ts'
 
 describe('formatTemplate', () => {
-  it.each([
+  it.each<{ rule: string; text: string; values: Values; want: string }>([
     { rule: 'fills a variable', text: 'Hi {{ name }}', values: { name: 'Ada' }, want: 'Hi Ada' },
     {
       rule: 'takes any white space inside the braces',
@@ -59,7 +59,7 @@ describe('formatTemplate', () => {
     },
   ])('$rule', ({ text, values, want }) => expect(formatTemplate(text, values)).toBe(want))
 
-  it.each([
+  it.each<{ rule: string; text: string; values: Values; code: string; says: RegExp }>([
     {
       rule: 'names every missing variable',
       text: '{{ a }} {{ b }} {{ c }}',
