@@ -4,11 +4,11 @@ import { PROMPT_DEFAULTS } from '../prompt-defaults.ts'
 import type { PromptName } from '../prompt-map.ts'
 import { createScript, type Step } from '../scripted-model.ts'
 import { fixedTool, startTestRun, type TestRun, type TestRunOptions } from '../testing.ts'
-import type { SpecialistTools } from './context.ts'
+import { SPECIALISTS, type SpecialistTools } from './context.ts'
 import { createKnowledgeAgent } from './knowledge.ts'
 import { createMemoryAgent } from './memory.ts'
 import { createNotificationAgent } from './notification.ts'
-import { createOrchestrator, type Persona } from './orchestrator.ts'
+import { buildOrchestratorInstructions, createOrchestrator, type Persona } from './orchestrator.ts'
 import { createProactiveAgent } from './proactive.ts'
 import { SPECIALIST_CARDS } from './specialist-tool.ts'
 import { createWeatherAgent } from './weather.ts'
@@ -113,6 +113,14 @@ describe('routing section', () => {
       `- ask_weather_agent: ${SPECIALIST_CARDS.weather.domain}`,
       `- ask_notification_agent: ${SPECIALIST_CARDS.notification.domain}`,
     ])
+  })
+
+  it('names all five, once all have tools', async () => {
+    await using run = await startTestRun({ respond: say('Good day.') })
+    const instructions = buildOrchestratorInstructions(run.context.run, 'returning', SPECIALISTS)
+    const tools = specialists.map((specialist) => SPECIALIST_CARDS[specialist].toolName)
+    expect(instructions.match(/^- ask_\w+/gm)).toEqual(tools.map((name) => `- ${name}`))
+    expect(instructions).not.toMatch(/\n\n\n/)
   })
 
   it('is left out when no specialist has tools', async () => {

@@ -1,7 +1,13 @@
 import { type Agent, tool } from '@openai/agents'
 import { isRegistryError } from '@promptkeep/client'
 import { z } from 'zod'
-import type { AssistantContext, AssistantTool, Specialist, SpecialistTools } from './context.ts'
+import {
+  type AssistantContext,
+  type AssistantTool,
+  SPECIALISTS,
+  type Specialist,
+  type SpecialistTools,
+} from './context.ts'
 import { createKnowledgeAgent } from './knowledge.ts'
 import { createMemoryAgent } from './memory.ts'
 import { createNotificationAgent } from './notification.ts'
@@ -60,7 +66,7 @@ export const MAX_TURNS = 10
 
 /** Specialists that have tools, in their fixed order. */
 export const available = (tools: SpecialistTools): Specialist[] =>
-  (Object.keys(SPECIALIST_CARDS) as Specialist[]).filter((name) => (tools[name]?.length ?? 0) > 0)
+  SPECIALISTS.filter((name) => (tools[name]?.length ?? 0) > 0)
 
 /**
  * A specialist as a tool: it sees the one request and nothing of the conversation. It is built when it is asked, so
