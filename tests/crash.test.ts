@@ -95,7 +95,7 @@ describe('a crash', () => {
       lost += Math.max(0, written.length - (await expectWhole(torn, before)))
     }
     expect(lost).toBeGreaterThan(ROUNDS) // the tears did tear
-  }, 120_000)
+  }, 180_000)
 
   it('loses nothing either where the log was moved to the main file in between', async () => {
     const database = join(folder, 'long.db')

@@ -12,7 +12,7 @@ export interface Migration {
 }
 
 /** As the table `migrations` says it. */
-export interface AppliedMigration {
+interface AppliedMigration {
   readonly number: number
   readonly name: string
   readonly checksum: string

@@ -3,7 +3,7 @@ import { SqlError } from './errors.ts'
 import { countPlaceholders } from './statement.ts'
 import { checkValue, type SqlValue } from './values.ts'
 
-export type Row = Readonly<Record<string, unknown>>
+type Row = Readonly<Record<string, unknown>>
 
 export interface Result {
   readonly rows: readonly Row[]

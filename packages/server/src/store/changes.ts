@@ -44,7 +44,8 @@ export async function appendChange(
 }
 
 /** What an edit replaced, for `evidence`. `null` is "there was none". */
-export const beforeAndAfter = (before: string | null, after: string | null) => JSON.stringify({ before, after })
+export const beforeAndAfter = (before: string | null, after: string | null) =>
+  JSON.stringify({ before, after })
 
 /**
  * Reads the log. A row keeps the name of its day; `of` a name therefore answers the rows that were written under

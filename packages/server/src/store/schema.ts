@@ -1,5 +1,5 @@
 import type { ChangeKind } from '@promptkeep/client/protocol'
-import type { Database as Opened, SqlDialect } from '@promptkeep/sql'
+import type { SqlDialect } from '@promptkeep/sql'
 import type { Kysely, Transaction } from 'kysely'
 
 /** The tables as `migrations/` makes them. Times are milliseconds since the epoch; flags are 0 and 1. */
@@ -23,7 +23,6 @@ export interface Tables {
 /** A query outside a transaction, or inside one. */
 export type Db = Kysely<Tables>
 export type Tx = Transaction<Tables>
-export type OpenedDatabase = Opened<Tables>
 export type { SqlDialect }
 
 /** The last number given out of each kind; see `counters.ts`. */
@@ -33,7 +32,7 @@ export interface CounterTable {
 }
 
 /** Prompts and plain models. */
-export interface ModelTable {
+interface ModelTable {
   /** Never used again, also after a delete: the log points at it. */
   id: number
   name: string
@@ -44,7 +43,7 @@ export interface ModelTable {
   last_version: number
 }
 
-export interface ModelTagTable {
+interface ModelTagTable {
   model_id: number
   key: string
   value: string
@@ -52,7 +51,7 @@ export interface ModelTagTable {
   position: number
 }
 
-export interface VersionTable {
+interface VersionTable {
   model_id: number
   version: number
   /** Null after an update without one; '' when none was ever sent. */
@@ -71,7 +70,7 @@ export interface VersionTable {
   deleted_at: number | null
 }
 
-export interface VersionTagTable {
+interface VersionTagTable {
   model_id: number
   version: number
   key: string
@@ -79,7 +78,7 @@ export interface VersionTagTable {
   position: number
 }
 
-export interface AliasTable {
+interface AliasTable {
   model_id: number
   alias: string
   version: number
@@ -111,7 +110,7 @@ export interface ExperimentTable {
   updated_at: number
 }
 
-export interface ExperimentTagTable {
+interface ExperimentTagTable {
   experiment_id: number
   key: string
   value: string
@@ -132,14 +131,14 @@ export interface RunTable {
   deleted_at: number | null
 }
 
-export interface RunTagTable {
+interface RunTagTable {
   run_id: string
   key: string
   value: string
   position: number
 }
 
-export interface ParamTable {
+interface ParamTable {
   run_id: string
   key: string
   value: string

@@ -8,7 +8,7 @@ export type OpenStore = (options: StoreOptions) => Promise<Store>
 export const ada = { actor: 'ada' }
 
 /** A clock that only this test moves: each reading is one millisecond later. */
-export function ticking(start = 1_700_000_000_000): () => number {
+function ticking(start = 1_700_000_000_000): () => number {
   let time = start
   return () => time++
 }
