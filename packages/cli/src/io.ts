@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { constants } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { createRegistry, type Registry, type RegistryOptions } from '@promptkeep/client'
@@ -61,9 +62,12 @@ export function createIo(process: NodeJS.Process): Effects {
     loadServer: () => import('@promptkeep/server'),
     untilStopped: () =>
       new Promise((resolve) => {
+        let isStopping = false
+        // It goes on listening: a library that finds itself alone with a signal may end the process under the
+        // work that is left (@openai/agents does). A second signal ends it at once.
         const stop = (signal: NodeJS.Signals) => {
-          // A second signal ends the process at once, as if we had never listened.
-          process.off('SIGINT', stop).off('SIGTERM', stop)
+          if (isStopping) process.exit(128 + constants.signals[signal])
+          isStopping = true
           resolve(signal)
         }
         process.on('SIGINT', stop).on('SIGTERM', stop)
