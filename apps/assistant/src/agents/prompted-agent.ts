@@ -48,7 +48,7 @@ export async function createPromptedAgent(
 }
 
 /** A specialist: a role line that the code owns, then its prompts. Without tools it still answers, from what it is told. */
-export function createSpecialist(
+export async function createSpecialist(
   deps: AgentDeps,
   { role, ...plan }: Omit<AgentPlan, 'instructions'> & { readonly role: string },
 ): Promise<Agent<AssistantContext>> {
