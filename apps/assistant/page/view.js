@@ -87,12 +87,12 @@ export function answerMessage() {
         button.addEventListener('click', retry)
         line.append(' ', button)
       }
-      node.append(line)
+      foot.before(line)
     },
     /** @param {string} note */
     note(note) {
       waiting.remove()
-      node.append(element('p', { class: 'note', text: note }))
+      foot.before(element('p', { class: 'note', text: note }))
     },
   }
 }

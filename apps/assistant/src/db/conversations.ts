@@ -1,9 +1,14 @@
 import type { AgentInputItem } from '@openai/agents'
-import type { Lineage } from '@promptkeep/client'
 import type { Kysely, Transaction } from 'kysely'
-import type { Usage } from '../agents/run-record.ts'
-import type { ChatFailure, ChatOutcome } from '../chat-types.ts'
 import { ONBOARDING_MESSAGES } from '../onboarding.ts'
+import {
+  type Answer,
+  appendAnswer,
+  appendMessage,
+  itemsOf,
+  messageOf,
+  type StoredMessage,
+} from './messages.ts'
 import type { Tables } from './schema.ts'
 
 export interface UserMessage {
@@ -13,9 +18,6 @@ export interface UserMessage {
   readonly greetingId?: string | undefined
   readonly correlationId: string
 }
-
-/** An answer, with the run that made it. */
-export type Answer = ChatOutcome & { readonly isDemo: boolean; readonly correlationId: string }
 
 export interface Conversation {
   readonly id: string
@@ -28,28 +30,6 @@ export interface ConversationSummary extends Conversation {
   /** Beginning of the newest message. */
   readonly preview: string
   readonly messageCount: number
-}
-
-export interface StoredMessage {
-  readonly role: 'user' | 'assistant'
-  readonly content: string
-  readonly status: ChatOutcome['status']
-  readonly correlationId: string
-  readonly createdAt: number
-  /** Of an answer only. */
-  readonly answer?: AnswerDetails & {
-    readonly prompts: Readonly<Record<string, Lineage>>
-    readonly fingerprint: string
-  }
-}
-
-/** The part of an answer that nothing is searched by. */
-export interface AnswerDetails {
-  readonly model: string
-  readonly isDemo: boolean
-  readonly usage: Usage
-  readonly tools: readonly { readonly agent: string; readonly name: string }[]
-  readonly failure?: ChatFailure
 }
 
 /** Conversations of users. No method reaches another user's rows. */
@@ -77,8 +57,6 @@ export interface ConversationStore {
   ): Promise<(Conversation & { messages: StoredMessage[] }) | undefined>
 }
 
-/** More history than any budget sends. */
-const READ_AT_MOST = 500
 const GREETINGS_KEPT = 5
 const TITLE_LENGTH = 80
 const PREVIEW_LENGTH = 100
@@ -97,17 +75,21 @@ export function createConversationStore({ db, now, newId }: ConversationStoreOpt
         const id = message.conversationId ?? (await create(tx, message))
         if (id === undefined || !(await exists(tx, message.userId, id))) return undefined
         const before = await itemsOf(tx, message.userId, id)
-        await append(tx, message.userId, id, {
-          ...{ role: 'user', content: message.content, status: 'complete' },
-          ...{ items: JSON.stringify([{ role: 'user', content: message.content }]) },
-          ...{ correlation_id: message.correlationId, answer: null, fingerprint: null },
-        })
+        await appendMessage(
+          tx,
+          { userId: message.userId, id, at: now() },
+          {
+            ...{ role: 'user', content: message.content, status: 'complete' },
+            ...{ items: JSON.stringify([{ role: 'user', content: message.content }]) },
+            ...{ correlation_id: message.correlationId, answer: null, fingerprint: null },
+          },
+        )
         await countMessage(tx, message.userId, now())
         return { id, before }
       }),
 
     addAnswer: (userId, conversationId, answer) =>
-      db.transaction().execute((tx) => appendAnswer(tx, userId, conversationId, answer)),
+      db.transaction().execute((tx) => appendAnswer(tx, { userId, id: conversationId, at: now() }, answer)),
 
     keepGreeting: (userId, answer) =>
       db.transaction().execute(async (tx) => {
@@ -176,7 +158,6 @@ export function createConversationStore({ db, now, newId }: ConversationStoreOpt
         .where('conversation_id', '=', id)
         .where('position', '>=', messages.at(-1)?.position ?? 0)
         .selectAll()
-        .orderBy('prompt')
         .execute()
       return {
         ...conversationOf(row),
@@ -205,71 +186,14 @@ export function createConversationStore({ db, now, newId }: ConversationStoreOpt
       .executeTakeFirst()
     if (!greeting) return undefined
     await tx.insertInto('conversations').values(row).execute()
-    await appendAnswer(tx, userId, id, JSON.parse(greeting.answer))
+    await appendAnswer(tx, { userId, id, at }, JSON.parse(greeting.answer))
     return id
-  }
-
-  async function appendAnswer(tx: Transaction<Tables>, userId: string, id: string, answer: Answer) {
-    const { output, status, items, fingerprint, correlationId, model, isDemo, usage, failure, toolCalls } =
-      answer
-    const tools = toolCalls.map(({ agent, name }) => ({ agent, name }))
-    const details: AnswerDetails = { model, isDemo, usage, tools, ...(failure ? { failure } : {}) }
-    const position = await append(tx, userId, id, {
-      ...{ role: 'assistant', content: output, status, items: JSON.stringify(items) },
-      ...{ correlation_id: correlationId, answer: JSON.stringify(details), fingerprint },
-    })
-    const rows = Object.entries(answer.prompts).map(
-      ([prompt, { version, alias = null, digest, source, ageMs }]) => ({
-        ...{ user_id: userId, conversation_id: id, position, prompt },
-        ...{ version, alias, digest, source, age_ms: Math.round(ageMs) },
-      }),
-    )
-    if (rows.length > 0) await tx.insertInto('answer_prompts').values(rows).execute()
-  }
-
-  async function append(
-    tx: Transaction<Tables>,
-    userId: string,
-    id: string,
-    message: Omit<Tables['messages'], 'user_id' | 'conversation_id' | 'position' | 'created_at'>,
-  ): Promise<number> {
-    const { last } = await tx
-      .selectFrom('messages')
-      .where('user_id', '=', userId)
-      .where('conversation_id', '=', id)
-      .select((eb) => eb.fn.max('position').as('last'))
-      .executeTakeFirstOrThrow()
-    const position = last === null ? 0 : Number(last) + 1
-    const at = now()
-    await tx
-      .insertInto('messages')
-      .values({ ...message, user_id: userId, conversation_id: id, position, created_at: at })
-      .execute()
-    await tx
-      .updateTable('conversations')
-      .set({ updated_at: at })
-      .where('user_id', '=', userId)
-      .where('id', '=', id)
-      .execute()
-    return position
   }
 }
 
 async function exists(tx: Transaction<Tables>, userId: string, id: string): Promise<boolean> {
   const found = tx.selectFrom('conversations').where('user_id', '=', userId).where('id', '=', id)
   return (await found.select('id').executeTakeFirst()) !== undefined
-}
-
-async function itemsOf(tx: Transaction<Tables>, userId: string, id: string): Promise<AgentInputItem[]> {
-  const rows = await tx
-    .selectFrom('messages')
-    .where('user_id', '=', userId)
-    .where('conversation_id', '=', id)
-    .select('items')
-    .orderBy('position', 'desc')
-    .limit(READ_AT_MOST)
-    .execute()
-  return rows.reverse().flatMap(({ items }): AgentInputItem[] => JSON.parse(items))
 }
 
 /** Onboarding ends with the fifth message, in the transaction that stores it. */
@@ -295,24 +219,6 @@ async function countMessage(tx: Transaction<Tables>, userId: string, at: number)
 const conversationOf = ({ id, title, created_at, updated_at }: Tables['conversations']): Conversation => ({
   ...{ id, title, createdAt: created_at, updatedAt: updated_at },
 })
-
-function messageOf(row: Tables['messages'], prompts: readonly Tables['answer_prompts'][]): StoredMessage {
-  const { role, content, status, correlation_id: correlationId, created_at: createdAt } = row
-  const message = { role, content, status, correlationId, createdAt }
-  if (row.answer === null) return message
-  const used = prompts
-    .filter(({ position }) => position === row.position)
-    .map(({ prompt, version, alias, digest, source, age_ms: ageMs }): [string, Lineage] => [
-      prompt,
-      { version, ...(alias === null ? {} : { alias }), digest, source, ageMs },
-    ])
-  const answer = {
-    ...JSON.parse(row.answer),
-    prompts: Object.fromEntries(used),
-    fingerprint: row.fingerprint ?? '',
-  }
-  return { ...message, answer }
-}
 
 /** On one line, and never cut inside a character. */
 function cut(text: string, length: number): string {

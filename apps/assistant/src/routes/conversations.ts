@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
-import type { ConversationStore, StoredMessage } from '../db/conversations.ts'
+import type { ConversationStore } from '../db/conversations.ts'
+import type { StoredMessage } from '../db/messages.ts'
 import type { UserStore } from '../db/users.ts'
 import type { Env } from '../http/guards.ts'
 import { HttpProblem } from '../http/problem.ts'
