@@ -4,29 +4,17 @@ import { DEVIATIONS } from './mlflow-replay/deviations.ts'
 import { readGoldenSets } from './mlflow-replay/golden.ts'
 import { type Replay, replay } from './mlflow-replay/replay.ts'
 import { tableOf } from './mlflow-replay/table.ts'
-import { postgresSkip, startPostgres } from './support/postgres.ts'
+import { databases, type TestDatabase } from './support/databases.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 const doc = new URL('../docs/mlflow-compatibility.md', import.meta.url)
 const TABLE = /(?<=<!-- made by the replay[^>]*-->\n\n)[\s\S]*?(?=\n\n<!-- end -->)/
 
-const databases = [
-  { database: 'SQLite', skip: '', start: async () => ({ env: {}, stop: async () => {} }) },
-  {
-    database: 'Postgres',
-    skip: postgresSkip,
-    start: async () => {
-      const postgres = await startPostgres()
-      return { env: { DATABASE_URL: await postgres.createDatabase() }, stop: postgres.stop }
-    },
-  },
-]
-
 describe.each(databases)(
   'what MLflow 3.17.2 was recorded to answer, asked of our server on $database',
   (on) => {
     if (on.skip) return it.skip(`skipped: ${on.skip}`)
-    let database: { env: Record<string, string>; stop(): Promise<void> }
+    let database: TestDatabase
     let server: TestRegistry
     let result: Replay
 
