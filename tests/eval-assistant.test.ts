@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -186,5 +189,50 @@ describe.each([
         expect(report.reasons[0]).toMatch(/^configuration error in case plain-hello: .* answered 403: /)
       })
     })
+  })
+})
+
+describe('an interrupted eval', { timeout: 90_000 }, () => {
+  it('ends its run as killed and exits 2, though the SDK of the agents listens for the signal as well', async () => {
+    const server = await startRegistry()
+    const registry = createRegistry({ trackingUri: server.url, env: {}, defaults: PROMPT_DEFAULTS })
+    const model = createServer()
+    onTestFinished(async () => {
+      model.closeAllConnections()
+      model.close()
+      await registry.close()
+      await server.stop()
+    })
+    await registry.seed()
+    const asked = new Promise<void>((resolve) => model.once('request', () => resolve())) // and never answered
+    await new Promise<void>((resolve) => model.listen(0, '127.0.0.1', resolve))
+    const { port } = model.address() as AddressInfo
+
+    const command = spawn(process.execPath, [at('../packages/cli/bin/promptkeep.js'), 'eval', tone], {
+      env: {
+        PATH: process.env.PATH,
+        MLFLOW_TRACKING_URI: server.url,
+        OPENAI_API_KEY: 'none',
+        OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
+      },
+    })
+    onTestFinished(() => void command.kill('SIGKILL'))
+    let out = ''
+    command.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text
+    })
+    const ended = new Promise<number | null>((resolve) => command.once('exit', resolve))
+    await asked
+    command.kill('SIGINT')
+
+    expect(await ended).toBe(2)
+    expect(out).toContain('tone: INVALID\n  ! interrupted\n')
+    const id = /run +([0-9a-f]{32})/.exec(out)?.[1]
+    const response = await fetch(`${server.url}/api/2.0/mlflow/runs/get?run_id=${id}`)
+    const { run } = (await response.json()) as {
+      run: { info: { status: string }; data: { tags: { key: string; value: string }[] } }
+    }
+    expect(run.info.status).toBe('KILLED')
+    expect(run.data.tags).toContainEqual({ key: 'promptkeep.invalid', value: 'interrupted' })
   })
 })

@@ -8,10 +8,10 @@ export interface Judgement {
   readonly reason: string
 }
 
-export type Check = (answer: ScorerArgs) => Judgement
+type Check = (answer: ScorerArgs) => Judgement
 
 /** The part of a case that decides which checks it gets. */
-export interface Expecting {
+interface Expecting {
   readonly expected?: Readonly<Record<string, unknown>> | undefined
 }
 
