@@ -120,7 +120,7 @@ async function openHouse(registry: Registry) {
     ...{ baseUrl: endpoint.url, apiKey: 'none', log: silent },
     ...{ environment: { model_name: 'gpt-4.1', top_p: 0.9 }, allowedModels: [] },
   })
-  const prompts: PromptService = createPromptService({ registry })
+  const prompts: PromptService = createPromptService({ registry, log: silent })
   const weather = createWeatherService({
     client: createWeatherClient({
       baseUrl: 'http://127.0.0.1:9',

@@ -61,7 +61,7 @@ export async function createAssistant(config: Config, deps: AssistantDeps): Prom
     logger: registryLog(log),
     env: deps.env,
   })
-  const prompts = createPromptService({ registry })
+  const prompts = createPromptService({ registry, log })
   const conversations = createConversationStore({ db: database.db, now, newId })
   const users = createUserStore({ db: database.db, now })
   const models = createModels({

@@ -31,7 +31,7 @@ async function setup(given: Setup = {}) {
   const { db } = database
   const transport = createMemoryTransport()
   const registry = createRegistry({ transport, defaults: PROMPT_DEFAULTS, logger: registryLog(log), env: {} })
-  const prompts = createPromptService({ registry })
+  const prompts = createPromptService({ registry, log })
   await prompts.seedPrompts()
   const clock = { now: Date.now, newId: randomUUID }
   const conversations = createConversationStore({ db, ...clock })

@@ -1,4 +1,5 @@
 import { createRegistry } from '@promptkeep/client'
+import { silent } from '@promptkeep/client/protocol'
 import { readConfig } from './config.ts'
 import { PROMPT_DEFAULTS } from './prompt-defaults.ts'
 import { createPromptService, type PromptService } from './prompt-service.ts'
@@ -16,7 +17,7 @@ export const processPrompts: () => PromptService = once(() => {
     cacheTtlSeconds: config.PROMPT_CACHE_TTL_SECONDS,
     defaults: PROMPT_DEFAULTS,
   })
-  return createPromptService({ registry })
+  return createPromptService({ registry, log: silent })
 })
 
 function once<T>(make: () => T): () => T {

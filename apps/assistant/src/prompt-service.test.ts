@@ -14,7 +14,7 @@ function start(options: Partial<RegistryOptions> = {}) {
     ...{ transport, defaults: PROMPT_DEFAULTS, logger: registryLog(log), env: {} },
     ...options,
   })
-  const service = createPromptService({ registry })
+  const service = createPromptService({ registry, log })
   onTestFinished(() => registry.close())
   return { lines, transport, service }
 }
@@ -90,7 +90,7 @@ describe('loadPrompt', () => {
 })
 
 it('registers versions, moves aliases, and loads each alias’s own text and model config', async () => {
-  const { service } = start({ cacheTtlSeconds: 0 })
+  const { service, lines } = start({ cacheTtlSeconds: 0 })
   await service.seedPrompts()
   const { version } = await service.registerPrompt('weather', 'Say it in verse.', {
     commitMessage: 'verse',
@@ -107,6 +107,12 @@ it('registers versions, moves aliases, and loads each alias’s own text and mod
   expect(await service.loadPromptVersion('weather')).toMatchObject({ version: 1, alias: 'production' })
   await service.setAlias('weather', 'production', version)
   expect(await service.loadPrompt('weather')).toBe('Say it in verse.')
+  const told = lines.filter(({ event }) => event === 'prompt.registered' || event === 'alias.moved')
+  expect(told).toMatchObject([
+    { level: 'info', event: 'prompt.registered', prompt: 'weather', version: 2 },
+    { level: 'info', event: 'alias.moved', prompt: 'weather', alias: 'experiment', to: 2 },
+    { level: 'info', event: 'alias.moved', prompt: 'weather', alias: 'production', from: 1, to: 2 },
+  ])
 })
 
 describe('a run', () => {

@@ -63,6 +63,7 @@ export interface PromptService {
 export interface PromptServiceOptions {
   /** Made with `PROMPT_DEFAULTS`, and with `registryLog(log)` as its logger: it writes the line of each load. */
   readonly registry: Registry
+  readonly log: Logger
 }
 
 /**
@@ -76,14 +77,18 @@ export const registryLog = (log: Logger): Logger => ({
   error: (fields, event) => log.error(fields, event),
 })
 
-export function createPromptService({ registry }: PromptServiceOptions): PromptService {
+export function createPromptService({ registry, log }: PromptServiceOptions): PromptService {
   const current = new AsyncLocalStorage<{ run: RunPrompts; correlationId: string }>()
   const lastLoaded = new Map<string, number>()
 
-  async function load(name: string, alias?: string | readonly string[]): Promise<Prompt> {
+  /** Whose call it is, where that is known. */
+  function logFields(): Readonly<Record<string, string>> {
     const correlationId = current.getStore()?.correlationId
-    const logFields = correlationId === undefined ? {} : { correlationId }
-    const prompt = await registry.load(name, { alias, logFields })
+    return correlationId === undefined ? {} : { correlationId }
+  }
+
+  async function load(name: string, alias?: string | readonly string[]): Promise<Prompt> {
+    const prompt = await registry.load(name, { alias, logFields: logFields() })
     lastLoaded.set(name, prompt.version)
     return prompt
   }
@@ -99,8 +104,11 @@ export function createPromptService({ registry }: PromptServiceOptions): PromptS
       const { version, alias: answered, template, modelConfig, isFallback } = await load(name, alias)
       return { name, version, alias: answered, template, modelConfig, isFallback }
     },
-    registerPrompt: (name, template, { commitMessage, modelConfig } = {}) =>
-      registry.register({ name, template, commitMessage, modelConfig }),
+    async registerPrompt(name, template, { commitMessage, modelConfig } = {}) {
+      const registered = await registry.register({ name, template, commitMessage, modelConfig })
+      log.info({ prompt: name, version: registered.version, ...logFields() }, 'prompt.registered')
+      return registered
+    },
     setAlias: (name, alias, version) => registry.setAlias(name, alias, version),
     getActivePromptVersions() {
       const inside = current.getStore()
