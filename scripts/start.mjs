@@ -78,7 +78,7 @@ Assistant  ${assistant}
 Three things to try
   1. Open ${assistant} and say: remember that my tea is Earl Grey
      then ask: what do you know about my tea?
-  2. Edit the first lines of apps/assistant/prompts/orchestrator-base.md, then
+  2. Edit the line "Tone: …" in apps/assistant/prompts/orchestrator-base.md, then
        npx promptkeep status apps/assistant/prompts
        npx promptkeep push apps/assistant/prompts --alias production --message "a warmer tone"
      and say hello again: the new text answers within the cache's TTL (PROMPT_CACHE_TTL_SECONDS, 300 s), no restart.

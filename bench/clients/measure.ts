@@ -12,7 +12,7 @@ export const median = (values: readonly number[]): number => {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-/** Counts what goes through the global fetch, which both TypeScript clients use. */
+/** Counts what goes through the global fetch, which both TypeScript clients use; call it before a client is made. */
 export function countFetch(): { readonly count: number } {
   const counter = { count: 0 }
   const real = globalThis.fetch
@@ -30,9 +30,8 @@ export function countFetch(): { readonly count: number } {
  */
 export async function measureClient(
   load: (name: string) => Promise<unknown>,
-  { prompts, rounds, calls }: { prompts: number; rounds: number; calls: number },
+  { prompts, rounds, calls, requests }: Size & { readonly requests: { readonly count: number } },
 ): Promise<ClientFigures> {
-  const requests = countFetch()
   await load('bench-warm') // connection, lazy modules, capabilities
   const cold: number[] = []
   const before = requests.count
@@ -56,12 +55,15 @@ export async function measureClient(
   return { cachedLoadNs: median(cached), coldLoadMs: median(cold), coldLoadRequests, herdRequests }
 }
 
-/** Size of a run, handed to each child as JSON in its first argument. */
-export interface Job {
-  readonly url: string
+export interface Size {
   readonly prompts: number
   readonly rounds: number
   readonly calls: number
+}
+
+/** Where to ask and how much, handed to each child as JSON in its first argument. */
+export interface Job extends Size {
+  readonly url: string
 }
 
 export const readJob = (): Job => JSON.parse(process.argv[2] ?? '{}') as Job

@@ -1,9 +1,10 @@
 import { createRegistry } from '@promptkeep/client'
-import { measureClient, median, readJob } from './measure.ts'
+import { countFetch, measureClient, median, readJob } from './measure.ts'
 
 const { url, ...size } = readJob()
+const requests = countFetch()
 const registry = createRegistry({ trackingUri: url })
-const figures = await measureClient((name) => registry.load(name), size)
+const figures = await measureClient((name) => registry.load(name), { ...size, requests })
 
 const set = await registry.loadSet(['bench-0', 'bench-1'])
 const gets: number[] = []
