@@ -339,6 +339,17 @@ describe('errors', () => {
     expect(outcome.err).toContain(hint)
   })
 
+  it('says what nobody expected, with where it happened', async () => {
+    const broken = cli.with({
+      createRegistry: () => {
+        throw new TypeError('a fault of ours')
+      },
+    })
+    const { code, out, err } = await broken.run('list')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toMatch(/^error: unexpected: a fault of ours\n +at /)
+  })
+
   it('closes the registry after success and failure', async () => {
     const { createRegistry } = await import('@promptkeep/client')
     const { transport } = cli

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -232,7 +232,7 @@ tags: { team: core }
     )
   })
 
-  it.each(['memory.txt', 'a b.md', '.hidden.md', 'é.md', '.md'])(
+  it.each(['memory.txt', 'a b.md', '.hidden.md', 'é.md', '.md', 'README.md', 'ReadMe.md'])(
     'refuses %s as the file of a prompt',
     (path) =>
       expect(() => parsePromptFile('text', path)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' })),
@@ -368,6 +368,14 @@ describe('the lock', () => {
     expect(text.indexOf('"a"')).toBeLessThan(text.indexOf('"b"'))
     expect(text.endsWith('}\n')).toBe(true)
     expect(await readdir(dir)).toEqual([LOCK_FILE])
+  })
+
+  it('is written through a link', async () => {
+    const [dir, other] = [await folder(), await folder({ 'real.json': '{}' })]
+    await symlink(join(other, 'real.json'), join(dir, LOCK_FILE))
+    await writeLock(dir, { version: 1, prompts: {} })
+    expect((await lstat(join(dir, LOCK_FILE))).isSymbolicLink()).toBe(true)
+    expect(await readFile(join(other, 'real.json'), 'utf8')).toContain('"version": 1')
   })
 
   it('leaves nothing beside it when it cannot be written', async () => {

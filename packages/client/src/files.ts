@@ -10,6 +10,7 @@ import { fileError } from './front-matter.ts'
 import { canonicalTemplate, type PromptFile, parsePromptFile } from './prompt-file.ts'
 
 export {
+  canBeFile,
   canonicalTemplate,
   canonicalText,
   formatPromptFile,

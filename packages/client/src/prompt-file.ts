@@ -33,6 +33,9 @@ export interface PromptFile {
 
 const NAME = /^(?!\.)[A-Za-z0-9_.-]+$/
 
+/** Whether a prompt of this name can have a file: hidden files and a README beside the prompts are none. */
+export const canBeFile = (name: string): boolean => NAME.test(name) && name.toLowerCase() !== 'readme'
+
 /**
  * The text that is registered, digested and compared: CRLF -> LF, blank lines trimmed at both ends, no final
  * newline. Indentation of the first line and spaces at the end of the last one stay.
@@ -129,11 +132,11 @@ export function promptNameOf(path: string): string {
   const base = path.split(/[\\/]/).at(-1) ?? ''
   const name = base.replace(/\.md$/, '')
   if (name === base) throw fileError(path, 1, 'a prompt file is named <prompt>.md')
-  if (!NAME.test(name))
+  if (!canBeFile(name))
     throw fileError(
       path,
       1,
-      `"${name}" cannot be a prompt's file: use letters, digits, _ - and . (not first)`,
+      `"${name}" cannot be a prompt's file: use letters, digits, _ - and . (not first), and not README`,
     )
   return name
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidInput } from './errors.ts'
 import { isObject } from './front-matter.ts'
@@ -33,10 +33,11 @@ export async function writeLock(dir: string, lock: PromptLock): Promise<void> {
 
 /** Writes beside the file, then renames: a reader sees the old text or the new one, never a part. */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const beside = `${path}.${randomBytes(6).toString('hex')}.tmp`
+  const target = await realpath(path).catch(() => path) // a link stays a link
+  const beside = `${target}.${randomBytes(6).toString('hex')}.tmp`
   try {
     await writeFile(beside, text, { flag: 'wx' })
-    await rename(beside, path)
+    await rename(beside, target)
   } catch (error) {
     await rm(beside, { force: true })
     throw error

@@ -89,7 +89,7 @@ const differs = (a: PromptLock, b: PromptLock): boolean => {
 }
 
 async function pushOne(io: Io, registry: Registry, finding: Finding, flags: PushFlags): Promise<Pushed> {
-  const { name, state, waiting, there } = finding
+  const { name, state, held, there } = finding
   if (state === 'same') return { name, action: 'unchanged', ...(there && { version: there.version }) }
   if ((state === 'registry newer' || state === 'both changed') && !flags.force) {
     const reason =
@@ -98,6 +98,7 @@ async function pushOne(io: Io, registry: Registry, finding: Finding, flags: Push
         : 'it changed here and in the registry: compare with promptkeep diff, then push or pull with --force'
     return { name, action: 'refused', reason }
   }
+  const waiting = held?.waiting ? held.version : undefined
   const action = waiting === undefined ? 'registered' : 'reused'
   const version = flags.dryRun
     ? waiting

@@ -1,10 +1,11 @@
+import { canBeFile } from '@promptkeep/client/files'
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
 import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
 import { createStyle, oneLine, type Style, table } from '../style.ts'
 import type { SyncState } from '../sync/compare.ts'
 import { DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
-import { chainOf, type Finding, isOurs, surveyPrompts } from '../sync/survey.ts'
+import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
 
 interface StatusFlags extends RegistryFlags {
   readonly alias: string
@@ -68,7 +69,7 @@ function row(finding: Finding, folder: PromptFolder, alias: string, style: Style
 }
 
 function toJson(finding: Finding, folder: PromptFolder, alias: string) {
-  const { name, state, file, fileDigest, lockDigest, there, waiting } = finding
+  const { name, state, file, fileDigest, lockDigest, there, held } = finding
   const hint = hintOf(finding, folder, alias)
   return {
     name,
@@ -77,16 +78,17 @@ function toJson(finding: Finding, folder: PromptFolder, alias: string) {
     ...(file && { file: `${folder.label}/${file.name}.md`, digest: fileDigest }),
     ...(lockDigest && { lockDigest }),
     ...(there && { registry: { alias: there.alias, version: there.version, digest: there.digest } }),
-    ...(waiting && { registeredAs: waiting }),
+    ...(held && { registeredAs: held.version }),
     ...(hint && { hint }),
   }
 }
 
 function hintOf(
-  { name, state, lockDigest, prompt, there, waiting }: Finding,
+  { name, state, lockDigest, prompt, there, held }: Finding,
   { label }: PromptFolder,
   alias: string,
 ): string {
+  const waiting = held?.waiting ? held.version : undefined
   const promote = `promptkeep alias ${name} ${alias} ${waiting}`
   switch (state) {
     case 'same':
@@ -99,7 +101,9 @@ function hintOf(
         ? `promptkeep push ${label}`
         : `it has no alias ${alias}: promptkeep push ${label} --alias ${alias}`
     case 'registry newer':
-      return `promptkeep pull ${label}`
+      return held === undefined
+        ? `promptkeep pull ${label}`
+        : `the file is v${held.version}, ${there?.alias} is now at v${there?.version}: promptkeep pull ${label}`
     case 'both changed':
       return lockDigest === undefined
         ? 'the lock does not know it, so nothing says which is newer: promptkeep diff'
@@ -107,7 +111,7 @@ function hintOf(
     case 'only there':
       if (lockDigest !== undefined)
         return `the file is gone: promptkeep push ${label} accepts that, pull --force brings it back`
-      if (prompt !== undefined && !isOurs(prompt)) return 'its name cannot be that of a file'
+      if (!canBeFile(name)) return 'its name cannot be that of a file'
       return there === undefined ? `it has no alias ${alias}` : ''
   }
 }

@@ -5,7 +5,7 @@ import {
   type PromptVersion,
   type Registry,
 } from '@promptkeep/client'
-import { fileDigestOf, type PromptFile, type PromptLock } from '@promptkeep/client/files'
+import { canBeFile, fileDigestOf, type PromptFile, type PromptLock } from '@promptkeep/client/files'
 import { TAG } from '@promptkeep/client/protocol'
 import { listAll, searchVersions } from '../find-version.ts'
 import { compareSides, type SyncState } from './compare.ts'
@@ -25,8 +25,8 @@ export interface Finding {
         readonly digest: string
       })
     | undefined
-  /** The version that holds the file's text and waits for the alias, if one does. */
-  readonly waiting?: number | undefined
+  /** The newest version that holds the file's text, when the alias says another (see `Sides`). */
+  readonly held?: { readonly version: number; readonly waiting: boolean } | undefined
 }
 
 export interface SurveyRequest {
@@ -63,10 +63,6 @@ export async function surveyPrompts(registry: Registry, request: SurveyRequest):
   return findings
 }
 
-/** MLflow's servers take names that its clients and we do not, such as `a b`. */
-export const isOurs = ({ name }: Pick<PromptInfo, 'name'>): boolean =>
-  /^[A-Za-z0-9_.-]+$/.test(name) && !name.startsWith('.')
-
 interface Known {
   readonly file: PromptFile | undefined
   readonly lockDigest: string | undefined
@@ -78,16 +74,19 @@ async function survey(registry: Registry, name: string, known: Known): Promise<F
   const { file, lockDigest, prompt, chain } = known
   const there = prompt === undefined ? undefined : await readBehindAlias(registry, prompt, chain)
   const fileDigest = file === undefined ? undefined : await fileDigestOf(file)
-  const held =
+  const found =
     prompt === undefined || fileDigest === undefined || there?.digest === fileDigest
       ? undefined
       : await searchVersions(registry, name, async (version) => (await fileDigestOf(version)) === fileDigest)
-  const waits = held !== undefined && (there === undefined || (await isWaiting(registry, held, there)))
+  const held = found && {
+    version: found.version,
+    waiting: there === undefined || (await isWaiting(registry, found, there)),
+  }
   const state = compareSides({
     file: fileDigest,
     lock: lockDigest,
     there: there && { ...there, seeded: Object.hasOwn(there.tags, TAG.seeded) },
-    held: held && { version: held.version, waiting: waits },
+    held,
   })
   return {
     name,
@@ -97,7 +96,7 @@ async function survey(registry: Registry, name: string, known: Known): Promise<F
     lockDigest,
     prompt,
     there,
-    waiting: waits ? held.version : undefined,
+    held,
   }
 }
 
@@ -107,7 +106,7 @@ async function readBehindAlias(
   chain: readonly string[],
 ): Promise<Finding['there']> {
   const alias = chain.find((one) => prompt.aliases[one] !== undefined)
-  if (alias === undefined || !isOurs(prompt)) return undefined
+  if (alias === undefined || !canBeFile(prompt.name)) return undefined
   try {
     const { version, template, modelConfig, responseFormat, tags } = await registry.load(prompt.name, {
       alias,

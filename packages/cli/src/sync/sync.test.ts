@@ -86,7 +86,9 @@ describe('status', () => {
     await write('memory', 'two')
     await cli.run('push', '--alias', 'production')
     await cli.run('alias', 'memory', 'production', '1')
-    expect(await states()).toEqual({ memory: 'registry newer' })
+    expect((await cli.run('status')).out).toBe(
+      'memory  registry newer  v1  the file is v2, production is now at v1: promptkeep pull prompts\n',
+    )
   })
 
   it('takes a registry that was seeded from an older checkout for the older one', async () => {
