@@ -15,6 +15,9 @@ import { openSqlite, type SqliteConnection } from './sqlite.ts'
  * Kysely over one file: writes and transactions take turns on one connection; reads outside a transaction go over
  * a second, read-only one, so they neither wait for a writer nor see what it has not committed. A database in
  * memory has one connection only, and there reads take turns with the writers for the same reason.
+ *
+ * Await nothing but the database inside a transaction: the others wait for it meanwhile, and a writer of another
+ * process waits without doing anything else (SQLite's own waiting is synchronous), 5 s at most.
  */
 export function sqliteDialect(path: string): Dialect {
   return {

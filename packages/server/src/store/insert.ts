@@ -1,4 +1,4 @@
-import { type Change, TAG } from '@promptkeep/client/protocol'
+import { type Change, InvalidInput, TAG } from '@promptkeep/client/protocol'
 import { appendChange } from './changes.ts'
 import { nextNumber } from './counters.ts'
 import { type LockedModel, lockModel } from './model-rows.ts'
@@ -84,5 +84,15 @@ export async function insertVersion(
   return { version, change }
 }
 
-/** An empty request id is none: it would make every such create the same request. */
-export const requestIdOf = (tags: Tags): string | null => tags[TAG.requestId] || null
+/** Postgres cannot index what is much longer. */
+const MAX_REQUEST_ID = 200
+
+/** An empty request id is none: it would make every such create the same request. @throws {InvalidInput} */
+export function requestIdOf(tags: Tags): string | null {
+  const id = tags[TAG.requestId] ?? ''
+  if (id.length > MAX_REQUEST_ID)
+    throw new InvalidInput(
+      `Tag ${TAG.requestId} may have at most ${MAX_REQUEST_ID} characters; this one has ${id.length}.`,
+    )
+  return id === '' ? null : id
+}

@@ -38,7 +38,10 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
   } = options
   const { db, dialect, close } = await openDatabase<Tables>(url, { migrations, now, onConnectionError })
   const context: StoreContext = { db, dialect, now, allowModelConfigEdit }
-  await dateDefaultExperiment(context)
+  await dateDefaultExperiment(context).catch(async (error) => {
+    await close()
+    throw error
+  })
   return {
     prompts: createPromptStore(context),
     versions: createVersionStore(context),

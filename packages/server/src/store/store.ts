@@ -107,7 +107,7 @@ export interface PromptStore {
   delete(name: string, author: Author): Promise<void>
   /** As MLflow: prompts are found only by a clause that asks for them (`store/search.ts`). */
   search(search: Search): Promise<Found<RegisteredModel>>
-  /** @throws {PromptNotFound} @throws {InvalidInput} when the tag says whether it is a prompt */
+  /** @throws {PromptNotFound} @throws {InvalidInput} when it would change whether this is a prompt */
   setTag(name: string, key: string, value: string): Promise<void>
   /** Absent tag: nothing happens. @throws as `setTag` */
   deleteTag(name: string, key: string): Promise<void>
@@ -150,8 +150,8 @@ export interface VersionDraft {
 
 export interface VersionStore {
   /**
-   * Appends a version. A request id (tag `promptkeep.request_id`) that this prompt has seen answers the version
-   * made then. @throws {PromptNotFound}
+   * Appends a version. A request id (tag `promptkeep.request_id`, at most 200 characters) that this prompt has seen
+   * answers the version made then, unless that was deleted. @throws {PromptNotFound} @throws {InvalidInput}
    */
   create(draft: VersionDraft, author: Author): Promise<ModelVersion>
   /** With its aliases. @throws {VersionNotFound} also for a deleted one */
@@ -169,8 +169,13 @@ export interface VersionStore {
   delete(name: string, version: number, author: Author): Promise<void>
   /** Stage of a plain model's version. @throws {VersionNotFound} */
   transition(name: string, version: number, stage: string, archiveExisting: boolean): Promise<ModelVersion>
+  /** Live versions; their `aliases` are left empty, as MLflow does. Prompts as in `PromptStore.search`. */
   search(search: Search): Promise<Found<ModelVersion>>
-  /** @throws {VersionNotFound} @throws {InvalidInput} for the tags that hold a prompt's content */
+  /**
+   * Free tags change freely; `promptkeep.rollout.<alias>` is a change when the alias points here. The tags that hold
+   * content never change (setting what they say already is no change); of them the model config may, as a change,
+   * where the store was opened for it. @throws {VersionNotFound} @throws {InvalidInput}
+   */
   setTag(name: string, version: number, key: string, value: string, author: Author): Promise<void>
   /** Absent tag: nothing happens. @throws as `setTag` */
   deleteTag(name: string, version: number, key: string, author: Author): Promise<void>
@@ -191,14 +196,21 @@ export interface AliasStore {
    * @throws {PromptNotFound} @throws {VersionNotFound} `latest` of a prompt without versions, in MLflow's words
    */
   find(name: string, alias: string): Promise<ModelVersion | undefined>
-  /** Points an alias and logs the change in one transaction. @throws {VersionNotFound} @throws {Conflict} */
+  /**
+   * Points an alias and logs the change in one transaction, also when it pointed there before.
+   * @throws {VersionNotFound} @throws {Conflict}
+   */
   move(move: AliasMove): Promise<Change>
   /** Absent alias: nothing happens and nothing is logged. @throws {PromptNotFound} */
   remove(name: string, alias: string, author: Author): Promise<void>
 }
 
 export interface ChangeStore {
-  /** One prompt's changes, newest first, with `seq` below `before` when it is given. */
+  /**
+   * Changes under one name, newest first, with `seq` below `before` when it is given. Rows keep the name of their
+   * day: those of a prompt from before it was renamed to this name are here too, those from after it was renamed
+   * away are under its new name. `evidence` of an edit is the JSON of `{ before, after }`.
+   */
   of(prompt: string, page: { limit: number; before?: number | undefined }): Promise<readonly Change[]>
   /** Changes of all prompts with `seq` above the cursor, oldest first. */
   after(seq: number, limit: number): Promise<readonly Change[]>

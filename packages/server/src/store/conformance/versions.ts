@@ -58,6 +58,18 @@ export function describeVersions(open: OpenStore) {
       expect(await store.changes.after(0, 10)).toHaveLength(2)
     })
 
+    it('refuses a request id that is too long, and takes an empty one for none', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x')
+      const withId = (id: string) => draftOf('x', 'text', { tags: { [TAG.requestId]: id } })
+      await expect(store.versions.create(await withId('r'.repeat(5000)), ada)).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+      })
+      expect(await store.versions.create(await withId(''), ada)).toMatchObject({ version: 1 })
+      expect(await store.versions.create(await withId(''), ada)).toMatchObject({ version: 2 })
+      expect(await store.versions.create(await withId('r'.repeat(200)), ada)).toMatchObject({ version: 3 })
+    })
+
     it('makes a new version when the one of that request was deleted', async () => {
       const store = await opened(open)
       await withPrompt(store, 'x')
