@@ -2,6 +2,8 @@
  * For tests of programs that load prompts: a registry in memory, with faults on demand.
  * @module
  */
+
+export { createLogRecorder, type LogLine, type LogRecorder } from './log-recorder.ts'
 export {
   type Call,
   createMemoryTransport,
