@@ -164,6 +164,7 @@ describe('bodies', () => {
     expect(await post(seed(MB + 1))).toMatchObject({
       status: 413,
       body: { message: expect.stringContaining('1 MB') },
+      headers: { connection: 'close' },
     })
   })
   it("of MLflow's routes may have 4 MB", async () => {

@@ -59,4 +59,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   throw new ConfigError(lines.join('\n'))
 }
 
+/** What `docs/configuration.md` says of each variable, in the order of reading. */
+export const settings = (): { name: string; default: string; meaning: string }[] =>
+  Object.entries(Environment.shape).map(([name, field]) => ({
+    name,
+    default: String(Environment.parse({})[name as keyof Config]),
+    meaning: field.description ?? '',
+  }))
+
 const withoutPassword = (text: string) => text.replace(/:\/\/[^@/]*@/, '://…@')

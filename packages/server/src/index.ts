@@ -1,5 +1,5 @@
 export { type AppDeps, createApp } from './app.ts'
-export { type Config, ConfigError, readConfig } from './config.ts'
+export { type Config, ConfigError, readConfig, settings } from './config.ts'
 export { createLog } from './log.ts'
 export { type RunningServer, StartError, start } from './main.ts'
 export { openStore, type StoreOptions } from './store/open-store.ts'
