@@ -1,3 +1,5 @@
+import { InvalidInput } from '@promptkeep/client/protocol'
+
 /** One token of MLflow's filter language. `text` is what stood in the filter, quotes included. */
 export interface Token {
   readonly kind: 'identifier' | 'string' | 'number' | 'comparator' | 'keyword' | 'list' | 'other'
@@ -14,6 +16,7 @@ const LATER = String.raw`(?:[\p{L}\p{N}_$#]+|${QUOTED})`
 const TOKEN = new RegExp(
   [
     String.raw`(?<space>\s+)`,
+    String.raw`(?<comment>--[^\n]*)`,
     String.raw`(?<string>'(?:''|\\'|[^'])*')`,
     String.raw`(?<number>-?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)`,
     String.raw`(?<comparator>[<>=!~]+|(?:NOT\s+)?(?:I?LIKE|RLIKE|REGEXP)\b)`,
@@ -24,16 +27,26 @@ const TOKEN = new RegExp(
   'giusy',
 )
 
-/** Splits a filter. Never fails: what the language does not know comes out as `other`, for the parser to refuse. */
+/** Five times what the longest filter needs; a list is one token. */
+const MAX_TOKENS = 5_000
+
+/**
+ * Splits a filter. What the language does not know comes out as `other`, for the parser to refuse.
+ * @throws {InvalidInput} when it is longer than any filter may be
+ */
 export function tokenize(filter: string): Token[] {
-  return [...filter.matchAll(TOKEN)].flatMap(({ 0: text, groups = {} }): Token[] => {
+  const tokens: Token[] = []
+  for (const { 0: text, groups = {} } of filter.matchAll(TOKEN)) {
     const kind = KINDS.find((name) => groups[name] !== undefined)
-    if (kind === undefined) return [] // space
-    return [{ kind: kind === 'identifier' && KEYWORDS.has(text.toUpperCase()) ? 'keyword' : kind, text }]
-  })
+    if (kind === undefined) continue // space
+    if (tokens.length === MAX_TOKENS) throw new InvalidInput(`Filter has more than ${MAX_TOKENS} words`)
+    const isKeyword = kind === 'identifier' && KEYWORDS.has(text.toUpperCase())
+    tokens.push({ kind: isKeyword ? 'keyword' : kind === 'comment' ? 'other' : kind, text })
+  }
+  return tokens
 }
 
-const KINDS = ['string', 'number', 'comparator', 'identifier', 'list', 'other'] as const
+const KINDS = ['string', 'number', 'comparator', 'identifier', 'list', 'other', 'comment'] as const
 
 /**
  * Reads the list of an IN, with the quoting of Python's literals as MLflow does.

@@ -1,3 +1,5 @@
+import { InvalidInput } from '@promptkeep/client/protocol'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Clause } from '../../store/store.ts'
 import { parseFilter, parseOrderBy } from './filter.ts'
@@ -180,6 +182,9 @@ describe('a filter is refused in the words of MLflow', () => {
     ],
     ['runs', 'metrics.a LIKE 1', "Invalid comparator 'LIKE' not one of"],
     ['runs', "name.'", 'Invalid clause(s)'],
+    ['registered models', "name = ('a')", "Invalid comparator for the list ('a'): =, expected IN or NOT IN"],
+    ['runs', "dataset.name LIKE ('a')", "Invalid comparator for the list ('a'): LIKE"],
+    ['runs', "run_name = 'a' -- b", "Invalid clause(s) in filter string: '-- b'"],
   ])('%s: %s', (subject, filter, message) => expect(() => parseFilter(subject, filter)).toThrow(message))
 
   it('when it is more than a database takes', () => {
@@ -190,6 +195,73 @@ describe('a filter is refused in the words of MLflow', () => {
     expect(() => parseFilter('runs', `tags.a LIKE '${'%'.repeat(16_001)}'`)).toThrow(
       /longer than 16000 bytes/,
     )
+  })
+})
+
+describe('no filter', () => {
+  const word = fc.constantFrom(
+    ...[
+      'name',
+      'tags.a',
+      'metrics.`b`',
+      'params."c"',
+      'dataset.name',
+      'run_id',
+      'version_number',
+      '=',
+      '!=',
+      '>',
+    ],
+    ...[
+      'LIKE',
+      'IN',
+      'NOT',
+      'IS',
+      'NULL',
+      'AND',
+      'OR',
+      "'x'",
+      '"y"',
+      '1',
+      '-2.5e3',
+      "('a', 'b')",
+      '(1)',
+      '()',
+      '(',
+    ],
+    ...[')', ';', "'", '`', '.', ',', '--', '\\', ' ', '\n', '%'],
+  )
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(word).map((words) => words.join(' ')),
+  )
+  const subject = fc.constantFrom<Subject>('registered models', 'model versions', 'experiments', 'runs')
+
+  it('and no order fails in another way than by a refusal', () => {
+    fc.assert(
+      fc.property(subject, text, (which, filter) => {
+        for (const parse of [() => parseFilter(which, filter), () => parseOrderBy(which, [filter])]) {
+          try {
+            parse()
+          } catch (error) {
+            expect(error).toBeInstanceOf(InvalidInput)
+          }
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it.each(['(', "'", '"', '`', "('", '--', '/*', 'a.', 'NOT ', "'\\'", '1e', '(a', 'name=1;'])(
+    'costs more than its length: a million times %s',
+    (part) => {
+      expect(() => parseFilter('runs', part.repeat(1_000_000))).toThrow(InvalidInput)
+    },
+  )
+
+  it('fills the answer with what it could not read', () => {
+    const parse = () => parseFilter('runs', '( '.repeat(100))
+    expect(parse).toThrow(/'\(' and 50 more$/)
   })
 })
 

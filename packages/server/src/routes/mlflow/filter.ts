@@ -2,13 +2,15 @@ import { InvalidInput } from '@promptkeep/client/protocol'
 import { repr, reprList, reprSet } from '../../python-repr.ts'
 import type { Clause, Comparator, Order } from '../../store/store.ts'
 import { experimentIdOf } from './experiment-id.ts'
-import { comparatorsOf, RULES, type Rules, type Subject } from './filter-subjects.ts'
+import { comparatorsOf, LIST_COMPARATORS, RULES, type Rules, type Subject } from './filter-subjects.ts'
 import { readList, type Token, tokenize, unquote } from './filter-tokens.ts'
 import { readNumber, readText } from './filter-values.ts'
 
 /** More than any client writes, and few enough for one statement on both databases. */
 const MAX_CLAUSES = 200
 const MAX_LIST = 10_000
+/** Of the parts that make no sense, so that the answer stays short. */
+const MAX_NAMED = 50
 
 /**
  * Reads MLflow's filter language: comparisons joined by AND (which may even be missing).
@@ -66,7 +68,8 @@ function readOrder(rules: Rules, subject: Subject, item: string): Order {
   const ascending = word === 'asc'
   if (entity !== 'attribute') {
     if (subject === 'runs' && entity !== 'dataset') return { entity, key, ascending }
-    throw new InvalidInput(`Invalid order_by entity: ${entity}`)
+    const what = subject === 'runs' ? `identifier type '${entity}'` : `order_by entity: ${entity}`
+    throw new InvalidInput(`Invalid ${what}`)
   }
   if (!Object.hasOwn(rules.orderable, key)) throw new InvalidInput(rules.says.orderKey(key))
   return { entity, key: rules.orderable[key] ?? key, ascending }
@@ -99,7 +102,11 @@ function split(rules: Rules, filter: string): Comparison[] {
     }
     if (kind !== 'keyword' || text.toUpperCase() !== 'AND') invalid.push(rules.says.invalid(text))
   }
-  if (invalid.length > 0) throw new InvalidInput(`Invalid clause(s) in filter string: ${invalid.join(', ')}`)
+  if (invalid.length > 0) {
+    const more = invalid.length > MAX_NAMED ? ` and ${invalid.length - MAX_NAMED} more` : ''
+    const named = invalid.slice(0, MAX_NAMED).join(', ')
+    throw new InvalidInput(`Invalid clause(s) in filter string: ${named}${more}`)
+  }
   return comparisons
 }
 
@@ -165,6 +172,10 @@ function readValue(
   const listable = entity === 'dataset' || attribute?.list === true
   if (token.kind === 'list' && (listable || (attribute !== undefined && !numeric) || attribute?.quotable)) {
     if (!listable) throw new InvalidInput(onlyListsFor(rules))
+    if (!LIST_COMPARATORS.includes(comparator))
+      throw new InvalidInput(
+        `Invalid comparator for the list ${token.text}: ${comparator}, expected IN or NOT IN`,
+      )
     return readValues(token, attribute?.type)
   }
   if (numeric) return readNumber(entity, key, attribute, token)
