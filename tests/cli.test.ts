@@ -102,7 +102,7 @@ describe('promptkeep serve', { timeout: 60_000 }, () => {
       args: ['--host', '0.0.0.0'],
       want: '--host must be a loopback address',
     },
-    { rule: 'a port that is none', args: ['--port', '70000'], want: '--port must be at most 65535' },
+    { rule: 'a port that is none', args: ['--port', '70000'], want: '--port must be a whole number from 0 to 65535' },
     {
       rule: 'a database that it does not know',
       args: ['--database', 'mysql://x'],
