@@ -204,13 +204,24 @@ describe('bodies', () => {
     expect((await send({ path, body: model(MB - 5), headers: json })).status).toBe(200)
     expect((await send({ path, body: model(MB + 1), headers: json })).status).toBe(413)
   })
-  it('that break off leave the server alive', async () => {
+  it.each(['POST', 'GET'])('of a %s that break off are no failure of the server', async (method) => {
+    const path = method === 'GET' ? `${MLFLOW}/registered-models/get` : `${OWN}/seed`
+    const id = `broke-off-${method}`
     const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
-    socket.write(
-      `POST ${OWN}/seed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"na`,
-    )
     await once(socket, 'connect')
+    const head = [
+      `${method} ${path} HTTP/1.1`,
+      'Host: localhost',
+      'Content-Type: application/json',
+      `X-Correlation-Id: ${id}`,
+      'Content-Length: 50',
+    ]
+    socket.write(`${head.join('\r\n')}\r\n\r\n{"na`)
+    await send({ path: '/ready' }) // answered, so the half request has arrived too
     socket.resetAndDestroy()
+    await expect
+      .poll(() => lines.filter((line) => line.includes(id)).map((line) => JSON.parse(line)))
+      .toMatchObject([{ event: 'request.completed', status: 400 }])
     expect((await send({ path: '/ready' })).status).toBe(200)
   })
 })

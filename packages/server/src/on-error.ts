@@ -18,6 +18,7 @@ export const onError = (log: Logger) =>
   function onError(error: Error, c: Context<ServerEnv>): Response {
     if (error instanceof RegistryError) return refuse(c, error)
     if (error instanceof HTTPException) return badRequest(c, error)
+    if (brokeOff(error)) return c.json(errorBody('BAD_REQUEST', 'The request broke off.'), 400)
     const { name, message, stack } = error
     const correlationId = c.get('correlationId')
     log.error(
@@ -63,3 +64,7 @@ function refuse(c: Context, error: RegistryError): Response {
 function badRequest(c: Context, error: HTTPException): Response {
   return c.json(errorBody('INVALID_PARAMETER_VALUE', error.message), error.status)
 }
+
+/** The caller hung up while it sent its body; nobody reads the answer, and it is no failure of ours. */
+const brokeOff = (error: Error) =>
+  error.message === 'aborted' && 'code' in error && error.code === 'ECONNRESET'
