@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, readConfig } from './config.ts'
+import { ConfigError, readConfig, SETTINGS } from './config.ts'
 
 describe('readConfig', () => {
   it('has a default for everything that an assistant needs', () => {
@@ -98,5 +99,15 @@ describe('readConfig', () => {
   it('names every bad variable in one message of one line', () => {
     const read = () => readConfig({ ASSISTANT_PORT: 'x', TEMPERATURE: 'y', PROMPT_ALIAS: ' v1 ' })
     expect(read).toThrow(/^ASSISTANT_PORT .*; PROMPT_ALIAS .*; TEMPERATURE [^\n]*$/)
+  })
+
+  it('has every setting in the documentation, with its default', () => {
+    const docs = readFileSync(new URL('../../../docs/assistant.md', import.meta.url), 'utf8')
+    const defaults: Record<string, unknown> = { ...readConfig({}), ALLOWED_MODELS: undefined }
+    for (const name of SETTINGS) {
+      const row = docs.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${name}\``))
+      expect(row, name).toBeDefined()
+      expect(row, name).toContain(defaults[name] === undefined ? '| – |' : `\`${defaults[name]}\``)
+    }
   })
 })

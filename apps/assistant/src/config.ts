@@ -88,6 +88,9 @@ const Environment = z.object({
   SHUTDOWN_GRACE_SECONDS: decimal('more than 0 seconds, at most 300', 0.001, 300).default(5),
 })
 
+/** Names of all settings. */
+export const SETTINGS: readonly string[] = Object.freeze(Object.keys(Environment.shape))
+
 export type Config = Readonly<z.infer<typeof Environment>>
 
 /** What a process hands over: `process.env`, or a test's own table. */
@@ -96,7 +99,7 @@ export type Env = Readonly<Record<string, string | undefined>>
 /** @throws {ConfigError} Names every bad variable at once, so one restart fixes them all. */
 export function readConfig(env: Env): Config {
   const given = Object.fromEntries(
-    Object.keys(Environment.shape).flatMap((key) => {
+    SETTINGS.flatMap((key) => {
       const value = env[key]?.trim()
       return value ? [[key, value]] : []
     }),
