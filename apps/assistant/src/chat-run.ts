@@ -11,6 +11,7 @@ import { createOrchestrator, type Persona } from './agents/orchestrator.ts'
 import { createRunRecord } from './agents/run-record.ts'
 import { MAX_TURNS } from './agents/specialist-tool.ts'
 import type { ChatEvent, ChatFailure, ChatOutcome, TurnRequest } from './chat-types.ts'
+import { withoutText } from './log.ts'
 import type { Models } from './models.ts'
 import type { PromptService } from './prompt-service.ts'
 import type { RunPrompts } from './run-prompts.ts'
@@ -185,14 +186,14 @@ function failureOf(error: unknown, signal: AbortSignal): ChatFailure {
   }
 }
 
-/** A provider's error may quote the prompt or the user: of it only class, status and code are logged. */
+/** An error may quote the prompt, the user or the model: of it only what cannot is logged. */
 function logFailure(log: Logger, { type }: ChatFailure, error: unknown, correlationId: string) {
   if (type === 'cancelled') return log.info({ correlationId }, 'chat.cancelled')
   if (error instanceof APIError) {
     const { name, status, code } = error
     return log.warn({ correlationId, type, error: name, status, code }, 'chat.failed')
   }
-  if (type === 'internal') return log.error({ correlationId, type, err: error }, 'chat.failed')
+  if (type === 'internal') return log.error({ correlationId, type, err: withoutText(error) }, 'chat.failed')
   const code = error instanceof RegistryError ? error.code : undefined
   log.warn({ correlationId, type, code }, 'chat.failed')
 }

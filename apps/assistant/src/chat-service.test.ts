@@ -90,6 +90,12 @@ const contents = (messages: readonly { content?: unknown }[]) =>
     Array.isArray(content) ? content.map((part) => part.text).join('') : content,
   )
 
+/** As pino writes an error: its message, its stack and its own fields. */
+const asWritten = (fields: Readonly<Record<string, unknown>>) =>
+  fields.err instanceof Error
+    ? { ...fields, err: { ...fields.err, text: `${fields.err.message} ${fields.err.stack}` } }
+    : fields
+
 describe('a turn', () => {
   it('streams its text and ends with the outcome', async () => {
     const { say } = await setup()
@@ -347,9 +353,24 @@ describe('a turn that goes wrong', () => {
       const { outcome } = await at.say('my secret garden')
       expect(outcome.failure).toMatchObject({ type })
       expect(outcome.failure?.message).toContain(says)
-      expect(JSON.stringify(at.lines)).not.toContain('garden')
+      expect(JSON.stringify(at.lines.map(asWritten))).not.toContain('garden')
     },
   )
+
+  it('logs nothing of what was said when a specialist’s model fails, or a model asks for a tool that is not there', async () => {
+    const inside = await setup(
+      script(
+        call('ask_memory_agent', { input: 'secret garden' }),
+        { status: 400, message: 'about my secret garden' },
+        { content: 'That did not work.' },
+      ),
+    )
+    expect((await inside.say('my secret garden')).outcome.output).toBe('That did not work.')
+    const wrong = await setup(script(call('secret_garden', { secret: 'garden' })))
+    expect((await wrong.say('my secret garden')).outcome.failure).toMatchObject({ type: 'internal' })
+    for (const { lines } of [inside, wrong])
+      expect(JSON.stringify(lines.map(asWritten))).not.toMatch(/garden/)
+  })
 
   it('stops a model that only calls tools', async () => {
     const at = await setup({ respond: () => ({ toolCalls: [{ name: 'no_such_tool', arguments: {} }] }) })

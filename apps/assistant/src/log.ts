@@ -27,3 +27,12 @@ const SECRET_KEYS = [
   'token',
   'requestBody',
 ]
+
+/**
+ * An error without its message, which may quote what a user or a model said: its name and where it came from are left.
+ */
+export function withoutText(error: unknown): object {
+  if (!(error instanceof Error)) return { name: typeof error }
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
+  return { name: error.name, stack: frames.join('\n') }
+}
