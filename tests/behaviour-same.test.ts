@@ -39,9 +39,12 @@ async function expectAsCommitted(recording: Recording) {
   for (const { name } of CASES) {
     const requests = recording[name] ?? []
     const bodies = requests.map((text) => JSON.parse(text) as unknown)
-    expect(bodies.map((body) => JSON.stringify(body))).toEqual(requests)
+    expect(
+      bodies.map((body) => JSON.stringify(body)),
+      name,
+    ).toEqual(requests)
     const file = `./golden/behaviour/${name.replaceAll(/\W+/g, '-')}.json`
-    await expect(`${JSON.stringify(bodies, null, 2)}\n`).toMatchFileSnapshot(file)
+    await expect(`${JSON.stringify(bodies, null, 2)}\n`, name).toMatchFileSnapshot(file)
   }
 }
 
