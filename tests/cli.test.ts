@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { fileDigestOf, readLock, readPromptFolder } from '@promptkeep/client/files'
+import { createRegistry } from '@promptkeep/client'
+import { fileDigestOf, type PromptFile, readLock, readPromptFolder } from '@promptkeep/client/files'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from './support/free-port.ts'
 import { mlflowSkip, startMlflow } from './support/mlflow.ts'
@@ -102,7 +103,11 @@ describe('promptkeep serve', { timeout: 60_000 }, () => {
       args: ['--host', '0.0.0.0'],
       want: '--host must be a loopback address',
     },
-    { rule: 'a port that is none', args: ['--port', '70000'], want: '--port must be a whole number from 0 to 65535' },
+    {
+      rule: 'a port that is none',
+      args: ['--port', '70000'],
+      want: '--port must be a whole number from 0 to 65535',
+    },
     {
       rule: 'a database that it does not know',
       args: ['--database', 'mysql://x'],
@@ -276,9 +281,39 @@ function describeRegistry(
 describeRegistry('our server', startRegistry, { history: true })
 describeRegistry('an untouched MLflow', startMlflow, { skip: mlflowSkip, history: false })
 
-describe("the assistant's prompt files", () => {
+describe("the assistant's prompt files", { timeout: 60_000 }, () => {
+  const dir = fileURLToPath(new URL('../apps/assistant/prompts', import.meta.url))
+
+  it('are in step with a registry that was seeded from them; an edit is seen and pushed', async () => {
+    const cwd = await folder()
+    await cp(dir, join(cwd, 'prompts'), { recursive: true })
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const registry = createRegistry({ trackingUri: server.url, env: {} })
+    onTestFinished(() => registry.close())
+    const files = await readPromptFolder(join(cwd, 'prompts'))
+    const { seeded } = await registry.seed(
+      Object.fromEntries(files.map(({ name, ...file }) => [name, asDefault(file)])),
+    )
+    expect(seeded).toHaveLength(11)
+
+    const run = (...args: string[]) => promptkeep(args, { cwd, env: { MLFLOW_TRACKING_URI: server.url } })
+    expect(await run('status', '--check')).toMatchObject({
+      code: 0,
+      err: '11 files, in step with production.\n',
+    })
+    const path = join(cwd, 'prompts', 'orchestrator-base.md')
+    await writeFile(path, `${await readFile(path, 'utf8')}\nBe warm.\n`)
+    expect(await run('status', '--check')).toMatchObject({
+      code: 1,
+      out: expect.stringMatching(/^orchestrator-base +file newer +v1 +promptkeep push prompts$/m),
+    })
+    const pushed = await run('push', '--alias', 'production', '--message', 'a warmer tone')
+    expect(pushed).toMatchObject({ code: 0, out: 'orchestrator-base  registered v2  production v1 -> v2\n' })
+    expect((await run('show', 'orchestrator-base')).out).toMatch(/Be warm\.\n$/)
+  })
+
   it('are in step with their lock', async () => {
-    const dir = fileURLToPath(new URL('../apps/assistant/prompts', import.meta.url))
     const files = await readPromptFolder(dir)
     const digests = await Promise.all(
       files.map(async (file) => [file.name, { digest: await fileDigestOf(file) }] as const),
@@ -286,4 +321,10 @@ describe("the assistant's prompt files", () => {
     expect((await readLock(dir)).prompts).toEqual(Object.fromEntries(digests))
     expect(files).toHaveLength(11)
   })
+})
+
+const asDefault = ({ template, description, modelConfig }: Omit<PromptFile, 'name'>) => ({
+  template,
+  ...(description !== undefined && { description }),
+  ...(modelConfig && { modelConfig }),
 })
