@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ask } from './support/ask.ts'
-import { type Postgres, postgresSkip, startPostgres } from './support/postgres.ts'
+import { databases, type TestDatabase } from './support/databases.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 /** Comparisons that mostly make sense, so that they reach the database. */
@@ -54,24 +54,13 @@ const searches = [
   { call: 'model-versions/search', key: versionKey, fixed: undefined },
 ] as const
 
-let postgres: Postgres | undefined
-const databases: readonly [string, string, () => Promise<Record<string, string>>][] = [
-  ['SQLite', '', async () => ({})],
-  [
-    'Postgres',
-    postgresSkip,
-    async () => {
-      postgres = await startPostgres()
-      return { DATABASE_URL: await postgres.createDatabase() }
-    },
-  ],
-]
-
-describe.each(databases)('any search on %s %s', (_, skip, settings) => {
+describe.each(databases)('any search on $database $skip', ({ skip, start }) => {
+  let database: TestDatabase
   let registry: TestRegistry
   beforeAll(async () => {
     if (skip !== '') return
-    registry = await startRegistry(await settings())
+    database = await start()
+    registry = await startRegistry(database.env)
     const tags = [{ key: 'a', value: 'a%' }]
     const prompt = [...tags, { key: 'mlflow.prompt.is_prompt', value: 'true' }]
     await post('registered-models/create', { name: 'a', tags: prompt })
@@ -83,7 +72,7 @@ describe.each(databases)('any search on %s %s', (_, skip, settings) => {
   })
   afterAll(async () => {
     await registry?.stop()
-    await postgres?.stop()
+    await database?.stop()
   })
 
   const post = (call: string, body: object) =>

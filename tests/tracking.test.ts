@@ -1,57 +1,55 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { TRACKING_DEVIATIONS, TRACKING_LEFT_OUT, trackingTable } from './mlflow-replay/tracking-deviations.ts'
 import { replayTracking, type TrackingReplay } from './mlflow-replay/tracking-replay.ts'
 import { type Answer, ask } from './support/ask.ts'
+import { databases, type TestDatabase } from './support/databases.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
-/** Calls of the recordings that an eval run does not need: they are not served yet. */
-const LEFT_OUT = {
-  'experiments/delete': 4,
-  'experiments/delete-experiment-tag': 2,
-  'experiments/restore': 2,
-  'experiments/set-experiment-tag': 4,
-  'experiments/update': 4,
-  'metrics/get-history': 7,
-  'runs/delete': 3,
-  'runs/delete-tag': 3,
-  'runs/restore': 2,
-}
+const doc = new URL('../docs/mlflow-compatibility.md', import.meta.url)
+const TABLE = /(?<=<!-- made by the replay of tracking[^>]*-->\n\n)[\s\S]*?(?=\n\n<!-- end -->)/
 
-const NOT_DELETED = 'the delete before it is left out'
-
-/** Where our answer is not MLflow's, and why. One that no longer deviates must leave this list. */
-const DEVIATIONS: Readonly<Record<string, string>> = {
-  '20 get deleted by id': NOT_DELETED,
-  '20 get deleted by name': NOT_DELETED,
-  '20 search deleted only': NOT_DELETED,
-  '20 create run in a deleted experiment': NOT_DELETED,
-  '21 get deleted run': NOT_DELETED,
-  '21 log to a deleted run': NOT_DELETED,
-  '21 search deleted': NOT_DELETED,
-  '21 get_run after all': NOT_DELETED,
-  '22 raw: metric value string "abc"': 'MLflow drops the metric and says 200; a lost number is a 400 here',
-  '26 runs/create empty body (default experiment? no)':
-    'same code; the message names the field instead of SQL',
-}
-
-describe('recorded tracking clients', () => {
+describe.each(databases)('recorded tracking clients on $database $skip', ({ skip, start }) => {
+  let database: TestDatabase
   let registry: TestRegistry
   let replay: TrackingReplay
   beforeAll(async () => {
-    registry = await startRegistry()
+    if (skip !== '') return
+    database = await start()
+    registry = await startRegistry(database.env)
     replay = await replayTracking(registry.url)
   })
-  afterAll(() => registry.stop())
+  afterAll(async () => {
+    await registry?.stop()
+    await database?.stop()
+  })
 
-  it('are answered as MLflow does, but for the deviations listed', () => {
-    const unexpected = replay.deviations.filter(({ at }) => !Object.hasOwn(DEVIATIONS, at))
+  it.skipIf(skip !== '')('are answered as MLflow does, but for the deviations listed', () => {
+    const unexpected = replay.deviations.filter(({ at }) => !Object.hasOwn(TRACKING_DEVIATIONS, at))
     expect(unexpected).toEqual([])
-    expect([...new Set(replay.deviations.map(({ at }) => at))].sort()).toEqual(Object.keys(DEVIATIONS).sort())
+    const found = [...new Set(replay.deviations.map(({ at }) => at))]
+    expect(found.sort()).toEqual(Object.keys(TRACKING_DEVIATIONS).sort())
   })
 
-  it('are replayed whole, but for the calls that are not served', () => {
+  it.skipIf(skip !== '')('are replayed whole, but for the calls that are not served', () => {
     expect(replay.sent).toBe(212)
-    expect(replay.leftOut).toEqual(LEFT_OUT)
+    expect(replay.leftOut).toEqual(TRACKING_LEFT_OUT)
   })
+
+  it.skipIf(skip !== '')(
+    'have their deviations in docs/mlflow-compatibility.md (PROMPTKEEP_WRITE_DOCS=1 writes them)',
+    async () => {
+      const table = trackingTable(replay.deviations)
+      if (process.env.PROMPTKEEP_WRITE_DOCS === '1') {
+        const text = await readFile(doc, 'utf8')
+        await writeFile(
+          doc,
+          text.replace(TABLE, () => table),
+        )
+      }
+      expect(TABLE.exec(await readFile(doc, 'utf8'))?.[0]).toBe(table)
+    },
+  )
 })
 
 describe('tracking calls', () => {

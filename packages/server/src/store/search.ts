@@ -18,7 +18,7 @@ export interface Searchable {
 type Column = string | { readonly column: string; readonly numeric?: true; readonly nullable?: true }
 
 /** Columns `key` and `value`, and those that point at the searched row. */
-export interface ValueTable {
+interface ValueTable {
   readonly table: string
   /** Its column -> the searched row's, written `table.column`. */
   readonly on: Readonly<Record<string, string>>

@@ -41,9 +41,9 @@ interface Texts {
   comparator(entity: Entity, key: string, given: string): string
 }
 
-export const TEXT_COMPARATORS: readonly Comparator[] = ['=', '!=', 'LIKE', 'ILIKE']
+const TEXT_COMPARATORS: readonly Comparator[] = ['=', '!=', 'LIKE', 'ILIKE']
 export const LIST_COMPARATORS: readonly Comparator[] = ['IN', 'NOT IN']
-export const NUMBER_COMPARATORS: readonly Comparator[] = ['=', '!=', '<', '<=', '>', '>=']
+const NUMBER_COMPARATORS: readonly Comparator[] = ['=', '!=', '<', '<=', '>', '>=']
 
 const attribute = (key: string, ascending: boolean): Order => ({ entity: 'attribute', key, ascending })
 const same = (...keys: string[]) => Object.fromEntries(keys.map((key) => [key, key]))
