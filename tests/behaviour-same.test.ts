@@ -9,8 +9,8 @@ import { startRegistry } from './support/registry.ts'
 
 /**
  * Wherever the prompts come from, the model is asked exactly the same: the committed recordings under
- * `golden/behaviour/` are what it is asked. A prompt that is edited on purpose changes them (`npx vitest run tests/behaviour-same.test.ts -u`), and
- * the review shows what of it reaches the model, and in which cases.
+ * `golden/behaviour/` are what it is asked. A prompt that is edited on purpose changes them; after
+ * `npx vitest run tests/behaviour-same.test.ts -u` the review shows what of it reaches the model, and in which cases.
  */
 function open(transport?: MemoryTransport, trackingUri = 'http://127.0.0.1:9'): Registry {
   const registry = createRegistry({
