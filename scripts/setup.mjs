@@ -21,7 +21,7 @@ function requireNode() {
 }
 
 /** Runs a command in the repository; its output is shown only when it fails, unless `show`. */
-export function run(command, args, { show = false, what = command, env = process.env } = {}) {
+function run(command, args, { show = false, what = command, env = process.env } = {}) {
   const done = spawnSync(command, args, {
     cwd: root,
     env,
@@ -35,7 +35,7 @@ export function run(command, args, { show = false, what = command, env = process
 }
 
 /** Installs when `node_modules` is missing or was made from another lock file. */
-export function ensureInstalled() {
+function ensureInstalled() {
   requireNode()
   const stamp = join(root, 'node_modules', '.cache', 'promptkeep-lock')
   const lock = createHash('sha256')
@@ -51,7 +51,7 @@ export function ensureInstalled() {
 }
 
 /** Builds what is stale; `tsc -b` knows what that is. */
-export function ensureBuilt() {
+function ensureBuilt() {
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], { what: 'The build' })
 }
 

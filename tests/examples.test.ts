@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, it, onTestFinished } from 'vitest'
+import { startRegistry } from './support/registry.ts'
+
+const root = join(import.meta.dirname, '..')
+const examples = readdirSync(join(root, 'examples')).filter((file) => file.endsWith('.ts'))
+
+/** What an example says it prints: the comments behind its `console.log`s, as far as they are plain values. */
+const promised = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line.trimStart().startsWith('console.log('))
+    .map((line) => line.slice(line.lastIndexOf('// ') + 3))
+
+it.each(examples)('examples/%s prints what its comments say', async (file) => {
+  const server = await startRegistry()
+  onTestFinished(() => server.stop())
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', 'tsx', join('examples', file)],
+    {
+      cwd: root,
+      env: { PATH: process.env.PATH, MLFLOW_TRACKING_URI: server.url },
+    },
+  )
+  const printed = stdout.trimEnd().split('\n')
+  const wanted = promised(readFileSync(join(root, 'examples', file), 'utf8'))
+  expect(wanted.length).toBeGreaterThan(1)
+  expect(printed).toHaveLength(wanted.length)
+  for (const [i, line] of printed.entries()) expect(wanted[i]?.replace(/^'|'.*$/g, '')).toBe(line)
+})
+
+it('the README shows the quick start that is run here', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, shown] = /```ts\n([\s\S]*?)```/.exec(readme) ?? []
+  expect(shown).toBe(readFileSync(join(root, 'examples/quickstart.ts'), 'utf8'))
+})
