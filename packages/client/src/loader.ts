@@ -99,10 +99,12 @@ export function createLoader(options: LoaderOptions): Loader {
     const cached = recallFirst(keys, limits.maxAgeMs)
     if (cached !== 'unknown') return cached
     const older = strict ? undefined : lastGood(keys)
-    const timeoutMs = older ? Math.min(limits.timeoutMs, GRACE_MS) : limits.timeoutMs
+    // Who says how old an answer may be wants a true one, not a quick one: only an outage gives it an older one.
+    const isHurried = older !== undefined && limits.maxAgeMs === undefined
+    const timeoutMs = isHurried ? Math.min(limits.timeoutMs, GRACE_MS) : limits.timeoutMs
     try {
       return await withDeadline({ signal: limits.signal, timeoutMs }, transport.address, () =>
-        follow(keys, limits, older !== undefined),
+        follow(keys, limits, isHurried),
       )
     } catch (cause) {
       if (!older || isAbsence(cause) || limits.signal?.aborted) throw cause

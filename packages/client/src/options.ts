@@ -51,7 +51,10 @@ export interface LoadOptions {
   readonly key?: string | undefined
   /** Absence answers `undefined` (nothing else does), and the bundled default is not used. */
   readonly allowMissing?: boolean | undefined
-  /** Oldest cached value accepted, in milliseconds; 0 asks the registry. Default: the TTL. */
+  /**
+   * Oldest cached value accepted, in milliseconds; 0 asks the registry. Default: the TTL. When given, a slow registry is
+   * waited for as on a cold load: an older value answers in an outage only.
+   */
   readonly maxAgeMs?: number | undefined
   /** Extra fields of the log lines of this load, e.g. a correlation id. */
   readonly logFields?: Readonly<Record<string, string>> | undefined

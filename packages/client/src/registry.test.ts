@@ -126,6 +126,18 @@ describe('the order of sources', () => {
     expect(await registry.load('memory')).toMatchObject({ source: 'registry', template: 'new' })
   })
 
+  it('a load that says how old an answer may be waits for a slow one', async () => {
+    const { registry, transport, publish } = open()
+    await publish('memory', 'old')
+    await registry.load('memory')
+    await publish('memory', 'new')
+    transport.fault({ kind: 'slow', ms: 400 })
+    expect(await registry.load('memory', { maxAgeMs: 0 })).toMatchObject({
+      source: 'registry',
+      template: 'new',
+    })
+  })
+
   it('a clock that is set back makes nothing fresh for ever', async () => {
     const { registry, publish, clock } = open()
     await publish('memory', 'x')
