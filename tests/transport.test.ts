@@ -1,10 +1,16 @@
-import { createMlflowTransport } from '@promptkeep/client'
-import { afterAll, beforeAll, describe } from 'vitest'
+import { createMlflowTransport, digestOf, RegistryError, type Transport } from '@promptkeep/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeTransport } from '../packages/client/src/conformance.ts'
+import { TAG } from '../packages/client/src/wire.ts'
 import { type Mlflow, mlflowSkip, startMlflow } from './support/mlflow.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
-const at = (trackingUri: string) => ({ transport: createMlflowTransport({ trackingUri, env: {} }) })
+/** Our server without its own routes is a stock MLflow. */
+const withoutOurRoutes: typeof fetch = async (input, init) =>
+  String(input).includes('/api/promptkeep/') ? new Response('', { status: 404 }) : fetch(input, init)
+
+const at = (trackingUri: string, options: { fetch?: typeof fetch } = {}) =>
+  createMlflowTransport({ trackingUri, env: {}, ...options })
 
 describe('against our server', () => {
   let server: TestRegistry
@@ -12,7 +18,10 @@ describe('against our server', () => {
     server = await startRegistry()
   })
   afterAll(() => server.stop())
-  describeTransport('our server', async () => at(server.url))
+  const stock = () => at(server.url, { fetch: withoutOurRoutes })
+  describeTransport('our server', async () => ({ transport: at(server.url) }))
+  describeTransport("MLflow's routes of our server", async () => ({ transport: stock() }))
+  describeStock("MLflow's routes of our server", stock)
 })
 
 describe.skipIf(mlflowSkip !== '')('against an untouched MLflow', () => {
@@ -21,5 +30,84 @@ describe.skipIf(mlflowSkip !== '')('against an untouched MLflow', () => {
     mlflow = await startMlflow()
   })
   afterAll(() => mlflow?.stop())
-  describeTransport('MLflow', async () => at(mlflow.url), mlflowSkip)
+  describeTransport('MLflow', async () => ({ transport: at(mlflow.url) }), mlflowSkip)
+  describeStock('MLflow', () => at(mlflow.url), mlflowSkip)
 })
+
+/** What is made up for on a server without transactions. */
+function describeStock(name: string, open: () => Transport, skip = '') {
+  describe.skipIf(skip !== '')(`without our routes: ${name} ${skip}`, () => {
+    const seeded = { [TAG.seeded]: 'true' }
+    const start = () => ({ transport: open(), prompt: `s-${crypto.randomUUID()}` })
+
+    it('finishes a prompt that was seeded and got no alias', async () => {
+      const { transport, prompt } = start()
+      await transport.register({ name: prompt, template: 'x', tags: seeded })
+      const current = { version: 1, digest: await digestOf({ template: 'x' }) }
+      const draft = { name: prompt, alias: 'production', template: 'x' }
+      expect(await transport.seed(draft)).toEqual({ outcome: 'healed', current })
+      expect(await transport.seed(draft)).toEqual({ outcome: 'skipped', current })
+      expect((await transport.find(prompt)).aliases).toEqual({ production: 1 })
+    })
+
+    it('of several that finish a prompt without a version, one version is left', async () => {
+      const { transport, prompt } = start()
+      await makeEmpty(transport, prompt)
+      const draft = { name: prompt, alias: 'production', template: 'x' }
+      const results = await Promise.all([1, 2, 3].map(() => transport.seed(draft)))
+      expect(results.map(({ outcome }) => outcome)).toContain('healed')
+      const { items } = await transport.versions(prompt)
+      expect(items.map(({ template }) => template)).toEqual(['x'])
+      expect((await transport.findByAlias(prompt, 'production')).version).toBe(items[0]?.version)
+    })
+
+    it.each([
+      { what: 'another text', template: 'y', tags: seeded },
+      { what: 'no mark of a seeding', template: 'x', tags: {} },
+    ])('leaves a version with $what alone', async ({ template, tags }) => {
+      const { transport, prompt } = start()
+      await transport.register({ name: prompt, template, tags })
+      expect(await transport.seed({ name: prompt, alias: 'a', template: 'x' })).toEqual({
+        outcome: 'skipped',
+      })
+      expect((await transport.find(prompt)).aliases).toEqual({})
+    })
+
+    it('leaves a prompt alone that ever had an alias', async () => {
+      const { transport, prompt } = start()
+      await transport.register({ name: prompt, template: 'x', tags: seeded })
+      await transport.moveAlias({ name: prompt, alias: 'other', to: 1 })
+      expect(await transport.seed({ name: prompt, alias: 'a', template: 'x' })).toEqual({
+        outcome: 'skipped',
+      })
+    })
+
+    it('keeps the last move with a reason of any length and alphabet', async () => {
+      const { transport, prompt } = start()
+      await transport.register({ name: prompt, template: 'x' })
+      const reason = '👍"\\\n'.repeat(1_250)
+      await transport.moveAlias({ name: prompt, alias: 'a', to: 1, reason })
+      await transport.moveAlias({ name: prompt, alias: 'b', to: 1 })
+      const { items } = await transport.changes(prompt)
+      const kept = items.find(({ alias }) => alias === 'a')?.reason ?? ''
+      expect(kept.length).toBeGreaterThan(1_000)
+      expect(reason.startsWith(kept)).toBe(true)
+      expect(items.map(({ alias }) => alias).sort()).toEqual(['a', 'b'])
+    })
+  })
+}
+
+/** A seeding that broke off after its first step: the second is answered by a server that is going down. */
+async function makeEmpty(transport: Transport, name: string): Promise<void> {
+  const breaking: typeof fetch = async (input, init) =>
+    String(input).includes('model-versions/create')
+      ? new Response('', { status: 501 })
+      : withoutOurRoutes(input, init)
+  const seeding = at(transport.address, { fetch: breaking }).seed({
+    name,
+    alias: 'production',
+    template: 'x',
+  })
+  await expect(seeding).rejects.toBeInstanceOf(RegistryError)
+  expect((await transport.find(name)).latestVersion).toBeUndefined()
+}

@@ -107,11 +107,12 @@ export function mlflowApi(send: Send, newId: () => string): MlflowApi {
     },
     async setAlias(name, alias, version) {
       const body = { name, alias, version: String(version) } // a number is refused
-      await send({
-        method: 'POST',
-        path: `${ROOT}/registered-models/alias`,
-        body,
-        about: { name, alias, version },
+      const about = { name, alias, version }
+      const set = () => send({ method: 'POST', path: `${ROOT}/registered-models/alias`, body, about })
+      await set().catch((error: Error) => {
+        // Two that make an alias at once: one of them hits the other's row. The next time it is there to be moved.
+        if (!error.message.includes('IntegrityError')) throw error
+        return set()
       })
     },
     async setPromptTag(name, key, value) {
