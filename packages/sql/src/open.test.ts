@@ -50,6 +50,15 @@ describe('openDatabase', () => {
     expect((await stat(path)).isFile()).toBe(true)
   })
 
+  it.runIf(process.platform === 'linux')('says so where a folder cannot be made', async () => {
+    await expect(openDatabase('sqlite:/proc/promptkeep/deep/a.db', { migrations: [] })).rejects.toMatchObject(
+      {
+        code: 'CANNOT_OPEN',
+        message: expect.stringContaining('/proc/promptkeep'),
+      },
+    )
+  })
+
   it('sets the pragmas on the connection that writes and on the one that reads', async () => {
     const db = await opened(`sqlite:${join(await folder(), 'a.db')}`)
     const columns = ['journal_mode', 'synchronous', 'timeout', 'foreign_keys', 'query_only'].map((name) =>

@@ -86,10 +86,24 @@ function connectSqlite<Tables>(url: string): Connected<Tables> {
 
 async function makeFolder(folder: string) {
   try {
-    await mkdir(folder, { recursive: true })
+    await makePath(folder)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new SqlError('CANNOT_OPEN', `Cannot make the database's folder ${folder}: ${reason}`, { cause })
+  }
+}
+
+/** Level by level: Node's own recursive `mkdir` never returns where a level cannot be made, as below `/proc`. */
+async function makePath(folder: string): Promise<void> {
+  try {
+    await access(folder)
+  } catch (error) {
+    const parent = dirname(folder)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error
+    await makePath(parent)
+    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error // another process was quicker
+    })
   }
 }
 
