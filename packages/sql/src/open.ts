@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, mkdir } from 'node:fs/promises'
+import { access, mkdir, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Kysely, sql } from 'kysely'
 import { postgresSql, type SqlDialect, sqliteSql } from './dialect.ts'
@@ -95,17 +95,19 @@ async function makeFolder(folder: string) {
 
 /** Level by level: Node's own recursive `mkdir` never returns where a level cannot be made, as below `/proc`. */
 async function makePath(folder: string): Promise<void> {
-  try {
-    await access(folder)
-  } catch (error) {
-    const parent = dirname(folder)
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error
-    await makePath(parent)
-    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error // another process was quicker
-    })
-  }
+  if (await isFolder(folder)) return
+  if (dirname(folder) !== folder) await makePath(dirname(folder))
+  await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+    // Another process may have been quicker; or a file has this name.
+    if (error.code !== 'EEXIST' || !(await isFolder(folder))) throw error
+  })
 }
+
+const isFolder = (path: string) =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 
 /** SQLite itself opens a file that it may only read, and says so at the first write. */
 async function requireWritable(path: string) {
