@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { createRegistry, type Registry } from '@promptkeep/client'
 import { silent } from '@promptkeep/client/protocol'
 import { createEvalDeps, type EvalOptions, type EvalReport, runEval } from '@promptkeep/evals'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { readConfig } from '../apps/assistant/src/config.ts'
 import { PROMPT_DEFAULTS } from '../apps/assistant/src/prompt-defaults.ts'
 import { start as startAssistant } from '../apps/assistant/src/start.ts'
@@ -25,17 +25,10 @@ interface Server {
   stop(): Promise<void>
 }
 
-// The target is loaded by tsx, which is to read the packages' sources, as the tests do.
-beforeAll(() => {
-  vi.stubEnv('TSX_TSCONFIG_PATH', at('support/tsconfig.sources.json'))
-  return () => vi.unstubAllEnvs()
-})
-
 describe.each([
   { name: 'our server', skip: '', start: (): Promise<Server> => startRegistry() },
   { name: 'real MLflow', skip: mlflowSkip, start: (): Promise<Server> => startMlflow() },
 ])("the assistant's suites on $name", ({ skip, start }) => {
-  // Each run loads the assistant anew, TypeScript and all: seconds on a busy machine.
   describe.skipIf(skip)(skip || 'with the demo model', { timeout: 90_000 }, () => {
     let server: Server
     let registry: Registry
@@ -100,7 +93,7 @@ describe.each([
     it('judge the one candidate, and production for every other prompt', async () => {
       const version = await candidate('orchestrator-base', 'experiment', 'dry as a biscuit.')
       const report = await run({ suite: tone, promptAlias: 'experiment' })
-      expect(report.verdict).toBe('passed')
+      expect(report).toMatchObject({ verdict: 'passed', reasons: [] })
       expect(report.cases.every(({ result }) => result?.output.includes('dry as a biscuit.'))).toBe(true)
       const params = await paramsOf(report)
       expect(params).toMatchObject({
@@ -174,6 +167,7 @@ describe.each([
         const report = await run({ suite, promptAlias: 'experiment' })
         expect(report).toMatchObject({
           verdict: 'passed',
+          reasons: [],
           model: 'demo',
           prompts: {
             'orchestrator-base': { version, alias: 'experiment' },

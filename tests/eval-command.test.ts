@@ -21,7 +21,13 @@ describe('promptkeep eval on our server', () => {
 
   beforeAll(async () => {
     server = await startRegistry()
-    registry = createRegistry({ trackingUri: server.url, strict: true, cacheTtlSeconds: 0, env: {} })
+    registry = createRegistry({
+      trackingUri: server.url,
+      strict: true,
+      cacheTtlSeconds: 0,
+      timeoutMs: 10_000,
+      env: {},
+    })
     for (const name of ['base', 'memory']) {
       await registry.register({ name, template: `${name} one.` })
       await registry.setAlias(name, 'production', 1)

@@ -45,7 +45,13 @@ describe.each([
 
     beforeAll(async () => {
       server = await start()
-      registry = createRegistry({ trackingUri: server.url, strict: true, cacheTtlSeconds: 0, env: {} })
+      registry = createRegistry({
+        trackingUri: server.url,
+        strict: true,
+        cacheTtlSeconds: 0,
+        timeoutMs: 10_000,
+        env: {},
+      })
       for (const name of ['base', 'memory', 'weather']) {
         await registry.register({ name, template: `${name} one.` })
         await registry.setAlias(name, 'production', 1)

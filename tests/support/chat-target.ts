@@ -16,7 +16,7 @@ export interface ChatTarget {
  * as well. It answers with the texts of the prompts it used, so that a test sees which ones they were.
  */
 export async function startChatTarget(trackingUri: string, defaults: Defaults = {}): Promise<ChatTarget> {
-  const registry = createRegistry({ trackingUri, defaults, env: {}, timeoutMs: 1000 })
+  const registry = createRegistry({ trackingUri, defaults, env: {}, timeoutMs: 10_000 })
   const control: Pick<ChatTarget, 'onMessage'> = { onMessage: () => undefined }
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
