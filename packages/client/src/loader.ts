@@ -1,13 +1,11 @@
+import { brokenTransport, createAdmission } from './admission.ts'
 import { createBreaker } from './breaker.ts'
 import { createCache } from './cache.ts'
 import { withDeadline } from './deadline.ts'
-import { createDigestPins } from './digest-pins.ts'
 import { hasCode, isAbsence, isOutage, isRegistryError, RegistryError } from './errors.ts'
 import { makeBody, type PromptBody, type PromptSource, type PromptVersion } from './prompt.ts'
-import { isEmptyTemplate } from './template.ts'
 import type { Timers } from './timers.ts'
 import type { RequestOptions, Transport } from './transport.ts'
-import { TAG } from './wire.ts'
 
 /** With an older value at hand a load waits no longer than this for a newer one. */
 const GRACE_MS = 250
@@ -83,7 +81,7 @@ export function createLoader(options: LoaderOptions): Loader {
   const { transport, now, random, timers, ttlMs, strict, maxEntries, closing, onAnswer, onTrouble } = options
   const cache = createCache<Entry>({ now, maxEntries, isAbsence })
   const breaker = createBreaker(now)
-  const pins = createDigestPins(maxEntries * 4)
+  const admit = createAdmission(transport.address, maxEntries * 4)
 
   // The kind is part of the key: alias "3" and version 3 never meet.
   const keyOf = (name: string, part: { readonly alias: string } | { readonly version: number }): Key => ({
@@ -180,45 +178,20 @@ export function createLoader(options: LoaderOptions): Loader {
           ? transport.findByAlias(key.name, key.alias as string, { signal, timeoutMs })
           : transport.findByVersion(key.name, key.version, { signal, timeoutMs }),
       )
-      const entry = admit(version)
+      admit(version)
+      dropOlderNamesake(version)
+      const entry = { body: makeBody(version), createdAt: version.createdAt }
       onAnswer(key.name, breaker.answered())
       keepFresh(key, timeoutMs)
       return entry
     } catch (thrown) {
-      const error = isRegistryError(thrown) ? thrown : broken(thrown)
+      const error = isRegistryError(thrown) ? thrown : brokenTransport(transport.address, thrown)
       if (isOutage(error)) breaker.failed(error)
       else onAnswer(undefined, breaker.answered())
       if (!isAbsence(error)) onTrouble(error)
       else if (hasCode(error, 'ALIAS_NOT_FOUND')) keepFresh(key, timeoutMs)
       throw error
     }
-  }
-
-  /** A transport that throws something else, or answers something else, is broken: an outage like any other. */
-  function broken(cause: unknown): RegistryError {
-    return new RegistryError('UNAVAILABLE', `${transport.address} cannot be asked: ${String(cause)}`, {
-      cause,
-    })
-  }
-
-  /** What is true of every version that is served: it has a text, and is what it was when first seen. */
-  function admit(version: PromptVersion): Entry {
-    const { name, version: number, template, tags, digest, createdAt } = version ?? {}
-    const hasShape = typeof name === 'string' && Number.isInteger(number) && typeof digest === 'string'
-    if (!hasShape || (typeof template !== 'string' && !Array.isArray(template)) || typeof tags !== 'object') {
-      throw broken('the answer is not a prompt version')
-    }
-    const what = `prompt "${name}" version ${number} at ${transport.address}`
-    if (isEmptyTemplate(template)) {
-      throw new RegistryError('VERSION_NOT_FOUND', `${what} has an empty text, which counts as absent`)
-    }
-    const expected = [tags[TAG.digest], pins.first(version)].find((d) => d !== undefined && d !== digest)
-    if (expected !== undefined) {
-      const said = `its digest is ${digest}, and was ${expected}`
-      throw new RegistryError('DIGEST_MISMATCH', `${what} was changed after it was registered: ${said}`)
-    }
-    dropOlderNamesake(version)
-    return { body: makeBody(version), createdAt }
   }
 
   /** A version of the same number from before its prompt was deleted and made anew. */

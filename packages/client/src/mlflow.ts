@@ -3,6 +3,7 @@ import { hasCode, isOutage, RegistryError } from './errors.ts'
 import { createHttp, type Send } from './http.ts'
 import { type MlflowApi, mlflowApi } from './mlflow-api.ts'
 import { type StockOptions, stockChanges, stockMove, stockSeed } from './mlflow-stock.ts'
+import { toCapabilities, toChange, toSeedResult } from './own-wire.ts'
 import { type Env, readEnvironment } from './settings.ts'
 import type {
   AliasMove,
@@ -13,7 +14,7 @@ import type {
   Transport,
   VersionDraft,
 } from './transport.ts'
-import { readRecord, toCapabilities, toChange, toPage, toSeedResult } from './wire.ts'
+import { readRecord, toPage } from './wire.ts'
 
 /** Our own routes. */
 const ROOT = '/api/promptkeep/1.0'

@@ -1,11 +1,10 @@
 import { forMany, withDeadline } from './deadline.ts'
-import { digestOf, fingerprintOf } from './digest.ts'
+import { digestOf } from './digest.ts'
 import { InvalidInput, isAbsence, isRegistryError, RegistryError } from './errors.ts'
-import { createLoader, type Wanted } from './loader.ts'
+import { createLoader } from './loader.ts'
 import { createMlflowTransport } from './mlflow.ts'
 import type { Defaults, LoadOptions, RegistryOptions, RegistryStatus, SeedReport } from './options.ts'
 import {
-  type Lineage,
   makeBody,
   makePrompt,
   type Prompt,
@@ -13,29 +12,15 @@ import {
   type PromptSet,
   type PromptVersion,
 } from './prompt.ts'
-import { parseReference } from './reference.ts'
+import { makePromptSet } from './prompt-set.ts'
+import { checkLimits, checkPage, type Query, readQuery } from './query.ts'
+import { checkObject, refuse } from './refuse.ts'
 import { createReporter } from './reporter.ts'
 import { createSeeder } from './seeder.ts'
-import {
-  checkSignal,
-  checkTimeout,
-  DEFAULT_TRACKING_URI,
-  isAtLeast,
-  readDefaults,
-  readSettings,
-} from './settings.ts'
+import { DEFAULT_TRACKING_URI, readDefaults, readSettings } from './settings.ts'
 import { createTimers } from './timers.ts'
 import type { Capabilities, Change, Page, PageRequest, RequestOptions, VersionDraft } from './transport.ts'
-import {
-  checkAlias,
-  checkChain,
-  checkDraft,
-  checkName,
-  checkNote,
-  checkObject,
-  checkVersion,
-  refuse,
-} from './validate.ts'
+import { checkAlias, checkDraft, checkName, checkNote, checkVersion } from './validate.ts'
 
 export interface Registry {
   /**
@@ -78,17 +63,6 @@ export interface Registry {
   status(): RegistryStatus
   /** Ends timers and requests under way; later loads are refused. */
   close(): Promise<void>
-}
-
-/** Requests for one prompt's settings, spelled out and checked. */
-interface Query {
-  readonly name: string
-  readonly wanted: Wanted
-  readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
-  readonly maxAgeMs?: number | undefined
-  readonly allowMissing: boolean
-  readonly logFields: Readonly<Record<string, string>>
 }
 
 /** @throws {InvalidInput} for a bad option, before any request */
@@ -151,42 +125,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     }
   }
 
-  function readQuery(reference: unknown, given: LoadOptions): Query {
-    checkObject(given, 'options')
-    const {
-      alias,
-      version,
-      timeoutMs = settings.timeoutMs,
-      signal,
-      key,
-      maxAgeMs,
-      allowMissing = false,
-    } = given
-    const parsed = parseReference(reference)
-    const named = [parsed.alias, parsed.version, alias, version].filter((part) => part !== undefined)
-    if (named.length > 1) {
-      throw new InvalidInput(
-        `"${reference}": one alias or one version may be given, in the reference or in the options`,
-      )
-    }
-    if (version !== undefined) checkVersion(version)
-    checkRequest({ timeoutMs, signal })
-    if (key !== undefined && typeof key !== 'string') refuse('key', key, 'a text')
-    if (maxAgeMs !== undefined && !isAtLeast(maxAgeMs, 0))
-      refuse('maxAgeMs', maxAgeMs, 'a number of milliseconds from 0')
-    if (typeof allowMissing !== 'boolean') refuse('allowMissing', allowMissing, 'true or false')
-    const { logFields = {} } = given
-    checkObject(logFields, 'logFields')
-    const number = version ?? parsed.version
-    const follow =
-      alias !== undefined ? checkChain(alias) : parsed.alias !== undefined ? [parsed.alias] : chain
-    const wanted = number !== undefined ? { version: number } : { chain: follow }
-    return { name: parsed.name, wanted, timeoutMs, signal, maxAgeMs, allowMissing, logFields }
-  }
-
-  function checkRequest({ signal, timeoutMs }: RequestOptions): void {
-    if (timeoutMs !== undefined) checkTimeout(timeoutMs)
-    if (signal !== undefined) checkSignal(signal)
+  function checkOpen(): void {
     if (closing.signal.aborted) throw closing.signal.reason
   }
 
@@ -196,8 +135,8 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     given: RequestOptions,
     work: (limits: RequestOptions) => Promise<T>,
   ): Promise<T> {
-    checkObject(given, 'options')
-    checkRequest(given)
+    checkLimits(given)
+    checkOpen()
     const timeoutMs = given.timeoutMs ?? REQUEST_TIMEOUT_MS
     const signal = given.signal ? AbortSignal.any([given.signal, closing.signal]) : closing.signal
     try {
@@ -213,7 +152,8 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   }
 
   async function load(reference: string, given: LoadOptions = {}): Promise<Prompt | undefined> {
-    const query = readQuery(reference, given)
+    const query = readQuery(reference, given, settings)
+    checkOpen()
     const prompt = await resolve(query)
     if (prompt) reporter.loaded(prompt, query.logFields)
     return prompt
@@ -221,13 +161,16 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
 
   async function loadSet(references: readonly string[], given: LoadOptions = {}): Promise<PromptSet> {
     if (!Array.isArray(references)) refuse('names', references, 'a list of prompt names')
-    const queries = references.map((reference) => readQuery(reference, given))
+    const queries = references.map((reference) => readQuery(reference, given, settings))
+    // One derived signal for all: a set of more than ten would look like a leak on the caller's own.
+    const signal = given.signal && forMany(AbortSignal.any([given.signal]))
+    checkOpen()
     const byName = new Map(queries.map((query) => [query.name, query]))
     if (byName.size < queries.length) throw new InvalidInput('names: each prompt may be in a set once')
     const prompts = await Promise.all(
-      queries.map((query) => resolve({ ...query, allowMissing: false }) as Promise<Prompt>),
+      queries.map((query) => resolve({ ...query, signal, allowMissing: false }) as Promise<Prompt>),
     )
-    const set = await makeSet(prompts)
+    const set = await makePromptSet(prompts)
     reporter.resolved(set, queries[0]?.logFields ?? {})
     return set
   }
@@ -258,8 +201,8 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     },
     async seed(given, limits = {}) {
       const drafts = given === undefined ? defaults : readDefaults(given)
-      checkObject(limits, 'options')
-      checkRequest(limits)
+      checkLimits(limits)
+      checkOpen()
       return seeder.seed(drafts, limits)
     },
     capabilities: (given = {}) => ask('', given, (limits) => transport.capabilities(limits)),
@@ -291,36 +234,6 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
 
 /** Requests that a person or a script waits for; a load has its own, shorter limit. */
 const REQUEST_TIMEOUT_MS = 10_000
-
-async function makeSet(prompts: readonly Prompt[]): Promise<PromptSet> {
-  const byName = new Map(prompts.map((prompt) => [prompt.name, prompt]))
-  const lineage = prompts.map(({ name, version, alias, digest, source, ageMs }): [string, Lineage] => [
-    name,
-    Object.freeze({ version, ...(alias !== undefined && { alias }), digest, source, ageMs }),
-  ])
-  return Object.freeze({
-    names: Object.freeze([...byName.keys()]),
-    get(name: string) {
-      const prompt = byName.get(name)
-      if (prompt) return prompt
-      throw new InvalidInput(
-        `"${name}" is not in this set; it holds ${[...byName.keys()].join(', ') || 'nothing'}`,
-      )
-    },
-    fingerprint: await fingerprintOf(prompts),
-    versions: Object.freeze(Object.fromEntries(lineage)),
-  })
-}
-
-function checkPage(page: PageRequest | undefined): void {
-  if (page === undefined) return
-  checkObject(page, 'page')
-  const { limit, pageToken } = page
-  if (limit !== undefined && (!Number.isInteger(limit) || limit < 1 || limit > 1000)) {
-    refuse('limit', limit, 'a whole number from 1 to 1000')
-  }
-  if (pageToken !== undefined && typeof pageToken !== 'string') refuse('pageToken', pageToken, 'a text')
-}
 
 function commandFor(direction: 'push' | 'pull', folder: string, alias: string, address: string): string {
   const where = address === DEFAULT_TRACKING_URI ? '' : ` --tracking-uri ${address}`

@@ -1,8 +1,9 @@
 import { InvalidInput } from './errors.ts'
 import { type Logger, silent } from './log.ts'
 import type { Default, Defaults, RegistryOptions } from './options.ts'
+import { checkObject, isAtLeast, refuse } from './refuse.ts'
 import type { VersionDraft } from './transport.ts'
-import { checkChain, checkDraft, checkObject, refuse } from './validate.ts'
+import { checkChain, checkDraft } from './validate.ts'
 
 /** Where a registry is looked for when nothing else is said. */
 export const DEFAULT_TRACKING_URI = 'http://127.0.0.1:5055'
@@ -47,7 +48,8 @@ export function readSettings(options: RegistryOptions): Settings {
   if (typeof trackingUri !== 'string')
     refuse('trackingUri', trackingUri, 'an address, such as http://127.0.0.1:5055')
   if (!isAtLeast(cacheTtlSeconds, 0)) refuse('cacheTtlSeconds', cacheTtlSeconds, 'a number of seconds from 0')
-  checkTimeout(timeoutMs)
+  if (!isAtLeast(timeoutMs, Number.MIN_VALUE))
+    refuse('timeoutMs', timeoutMs, 'a number of milliseconds above 0')
   if (typeof strict !== 'boolean') refuse('strict', strict, 'true or false')
   for (const level of ['debug', 'info', 'warn', 'error'] as const) {
     if (typeof logger?.[level] !== 'function')
@@ -87,19 +89,3 @@ function readDefault(name: string, given: Default): VersionDraft {
     throw new InvalidInput(`defaults["${name}"]: ${(error as Error).message}`, { cause: error })
   }
 }
-
-/** @throws {InvalidInput} */
-export function checkTimeout(timeoutMs: unknown): asserts timeoutMs is number {
-  if (!isAtLeast(timeoutMs, Number.MIN_VALUE))
-    refuse('timeoutMs', timeoutMs, 'a number of milliseconds above 0')
-}
-
-/** @throws {InvalidInput} */
-export function checkSignal(signal: unknown): asserts signal is AbortSignal {
-  if (typeof (signal as AbortSignal | undefined)?.addEventListener !== 'function') {
-    refuse('signal', signal, 'an AbortSignal')
-  }
-}
-
-export const isAtLeast = (value: unknown, least: number): boolean =>
-  typeof value === 'number' && Number.isFinite(value) && value >= least

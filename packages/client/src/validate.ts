@@ -1,5 +1,7 @@
+import { checkMessages } from './chat-message.ts'
 import { InvalidInput } from './errors.ts'
-import type { JsonObject, ModelConfig, Template } from './prompt.ts'
+import type { ModelConfig, Template } from './prompt.ts'
+import { checkJsonObject, checkText, isObject, lengthOf, refuse } from './refuse.ts'
 import { isEmptyTemplate } from './template.ts'
 import type { VersionDraft } from './transport.ts'
 import { CONTENT_TAGS, OWN_TAGS } from './wire.ts'
@@ -13,9 +15,6 @@ export const LIMIT = {
   name: 1000,
   message: 5000,
 } as const
-
-/** Deeper than any real schema; a cycle ends here. */
-const MAX_DEPTH = 64
 
 /** @throws {InvalidInput} unless it is a prompt name: letters, digits, `_`, `.`, `-`, and not `.` or `..` */
 export function checkName(name: unknown, field = 'name'): asserts name is string {
@@ -80,56 +79,6 @@ export function checkTemplate(template: unknown, field = 'template'): asserts te
     throw new InvalidInput(
       `${field} is empty; it must hold some text, because an empty prompt is never served`,
     )
-  }
-}
-
-function checkMessages(messages: readonly unknown[], field: string): void {
-  for (const [i, message] of messages.entries()) {
-    const at = `${field}[${i}]`
-    checkJsonObject(message, at)
-    const { role, content, tool_calls: calls } = message
-    if (typeof role !== 'string' || role === '')
-      refuse(`${at}.role`, role, 'a role, such as "system" or "user"')
-    for (const key of ['name', 'tool_call_id', 'refusal']) {
-      if (message[key] != null && typeof message[key] !== 'string')
-        refuse(`${at}.${key}`, message[key], 'a text')
-    }
-    if (Array.isArray(content))
-      for (const [j, part] of content.entries()) checkPart(part, `${at}.content[${j}]`)
-    else if (content != null && typeof content !== 'string') {
-      refuse(`${at}.content`, content, 'a text, a list of parts, or nothing')
-    }
-    if (calls == null) continue
-    if (!Array.isArray(calls)) refuse(`${at}.tool_calls`, calls, 'a list of tool calls')
-    for (const [j, call] of calls.entries()) checkToolCall(call, `${at}.tool_calls[${j}]`)
-  }
-}
-
-/** The parts that MLflow's Python client knows, each with the one key that it insists on. */
-const PARTS: Readonly<Record<string, (part: JsonObject) => boolean>> = {
-  text: (part) => typeof part.text === 'string',
-  image_url: ({ image_url: image }) => isObject(image) && typeof image.url === 'string',
-  input_audio: ({ input_audio: audio }) =>
-    isObject(audio) && typeof audio.data === 'string' && (audio.format === 'wav' || audio.format === 'mp3'),
-  reasoning: ({ summary }) => summary === undefined || Array.isArray(summary),
-}
-
-function checkPart(part: unknown, field: string): void {
-  const type = isObject(part) ? part.type : undefined
-  const isValid = typeof type === 'string' && Object.hasOwn(PARTS, type) ? PARTS[type] : undefined
-  if (!isValid) refuse(`${field}.type`, type, `one of ${Object.keys(PARTS).join(', ')}`)
-  if (!isValid(part as JsonObject)) {
-    throw new InvalidInput(`${field} is no valid part of type ${type}: it must hold ${type} in OpenAI's form`)
-  }
-}
-
-function checkToolCall(call: unknown, field: string): void {
-  if (!isObject(call)) refuse(field, call, 'an object { id, type, function }')
-  if (typeof call.id !== 'string') refuse(`${field}.id`, call.id, 'a text')
-  if (!isObject(call.function)) refuse(`${field}.function`, call.function, 'an object { name, arguments }')
-  for (const key of ['name', 'arguments']) {
-    const value = call.function[key]
-    if (value != null && typeof value !== 'string') refuse(`${field}.function.${key}`, value, 'a text')
   }
 }
 
@@ -209,73 +158,4 @@ export function checkNote(note: unknown, field: string): asserts note is string 
   if (typeof note !== 'string') refuse(field, note, 'a text')
   checkText(note, field)
   if (lengthOf(note) > LIMIT.message) refuse(field, note, `at most ${LIMIT.message} characters`)
-}
-
-/** @throws {InvalidInput} for what a database or another language cannot hold: U+0000 and half characters */
-export function checkText(text: string, field: string): void {
-  if (text.includes('\0'))
-    throw new InvalidInput(`${field} holds the character U+0000, which cannot be stored`)
-  if (/\p{Surrogate}/u.test(text)) {
-    throw new InvalidInput(`${field} holds a lone surrogate (half of a character), which cannot be stored`)
-  }
-}
-
-/** A plain object of JSON values all the way down. @throws {InvalidInput} */
-export function checkJsonObject(value: unknown, field: string): asserts value is JsonObject {
-  if (!isObject(value)) refuse(field, value, 'a JSON object')
-  checkJson(value, field, 0)
-}
-
-function checkJson(value: unknown, field: string, depth: number): void {
-  if (depth > MAX_DEPTH)
-    throw new InvalidInput(`${field} is nested deeper than ${MAX_DEPTH} levels, or in a circle`)
-  if (value === null || value === undefined || typeof value === 'boolean') return
-  if (typeof value === 'string') checkText(value, field)
-  else if (typeof value === 'number') {
-    if (!Number.isFinite(value)) refuse(field, value, 'a finite number')
-  } else if (Array.isArray(value)) {
-    for (const [i, item] of value.entries()) {
-      if (item === undefined) refuse(`${field}[${i}]`, item, 'a JSON value')
-      checkJson(item, `${field}[${i}]`, depth + 1)
-    }
-  } else if (isObject(value)) {
-    for (const [key, item] of Object.entries(value)) {
-      checkText(key, `a key of ${field}`)
-      checkJson(item, `${field}.${key}`, depth + 1)
-    }
-  } else refuse(field, value, 'a JSON value')
-}
-
-/** An object literal or the like: no array, no class instance, which JSON would silently flatten. */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
-/** Any object that is no list: options and settings, which may be instances. @throws {InvalidInput} */
-export function checkObject(value: unknown, field: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) refuse(field, value, 'an object')
-}
-
-/** The one sentence for bad input: which field, what was given, what is allowed. */
-export function refuse(field: string, given: unknown, allowed: string): never {
-  throw new InvalidInput(`${field} must be ${allowed}; got ${describe(given)}`)
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') {
-    return value.length > 80 ? `a text of ${lengthOf(value)} characters` : JSON.stringify(value)
-  }
-  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean') {
-    return String(value)
-  }
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
-}
-
-function lengthOf(text: string): number {
-  let length = 0
-  for (const _ of text) length++
-  return length
 }

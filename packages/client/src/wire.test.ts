@@ -1,15 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { digestOf } from './digest.ts'
-import {
-  contentFromTags,
-  TAG,
-  toChange,
-  toPage,
-  toPromptInfo,
-  toPromptVersion,
-  toSeedResult,
-  versionTags,
-} from './wire.ts'
+import { toChange, toSeedResult } from './own-wire.ts'
+import { contentFromTags, TAG, toPage, toPromptInfo, toPromptVersion, versionTags } from './wire.ts'
 import { errorFromWire } from './wire-error.ts'
 
 const tagList = (tags: Record<string, string | undefined>) =>

@@ -1,4 +1,3 @@
-import { defined } from './defined.ts'
 import { digestOf, type PromptContent } from './digest.ts'
 import { InvalidInput, RegistryError } from './errors.ts'
 import type {
@@ -10,7 +9,7 @@ import type {
   PromptVersion,
   Template,
 } from './prompt.ts'
-import type { Capabilities, Change, ChangeKind, Page, SeedOutcome, SeedResult } from './transport.ts'
+import type { Page } from './transport.ts'
 
 /** Keys of the tags that hold a prompt on MLflow's wire, and of those that are ours (`promptkeep.*`). */
 export const TAG = {
@@ -156,45 +155,6 @@ export function toPromptInfo(wire: unknown): PromptInfo {
   }
 }
 
-/** Our servers' answer to `capabilities`. */
-export function toCapabilities(wire: unknown): Capabilities {
-  const it = readRecord(wire, 'capabilities')
-  return {
-    server: it.server === 'promptkeep' ? 'promptkeep' : 'mlflow',
-    version: readString(it, 'version'),
-    seed: it.seed === true,
-    compareAndSet: it.compare_and_set === true,
-    history: it.history === true,
-  }
-}
-
-/** One row of our change log, as `toChange` of the server's JSON. */
-export function toChange(wire: unknown): Change {
-  const it = readRecord(wire, 'change')
-  const text = (key: string) => (typeof it[key] === 'string' ? it[key] : undefined)
-  const number = (key: string) => (typeof it[key] === 'number' ? it[key] : undefined)
-  const change = defined({
-    seq: number('seq'),
-    kind: readString(it, 'kind') as ChangeKind,
-    prompt: readString(it, 'prompt'),
-    alias: text('alias'),
-    from: number('from'),
-    to: number('to'),
-    newName: text('new_name'),
-    digest: text('digest'),
-    actor: text('actor'),
-    reason: text('reason'),
-    evidence: text('evidence'),
-    at: readTime(it, 'at'),
-  })
-  return change as Change
-}
-
-/** A change as our server writes it. */
-export function fromChange({ newName, ...rest }: Change): Record<string, Json> {
-  return { ...(rest as Record<string, Json>), ...(newName !== undefined && { new_name: newName }) }
-}
-
 /** One page of a list under `key`; MLflow leaves out an empty list and says "" for no token. */
 export async function toPage<T>(
   wire: unknown,
@@ -205,19 +165,6 @@ export async function toPage<T>(
   const items = await Promise.all(readList(it, key).map(read))
   const token = it.next_page_token
   return { items, ...(typeof token === 'string' && token !== '' && { nextPageToken: token }) }
-}
-
-export function toSeedResult(wire: unknown): SeedResult {
-  const it = readRecord(wire, 'seed')
-  const outcome = readString(it, 'outcome')
-  if (!['seeded', 'skipped', 'healed'].includes(outcome)) unreadable('outcome')
-  if (it.current === undefined || it.current === null) return { outcome: outcome as SeedOutcome }
-  const current = readRecord(it.current, 'current')
-  if (typeof current.version !== 'number') unreadable('current.version')
-  return {
-    outcome: outcome as SeedOutcome,
-    current: { version: current.version, digest: readString(current, 'digest') },
-  }
 }
 
 /** MLflow leaves empty lists out; a tag without a value is "". */
@@ -246,7 +193,7 @@ export function readString(it: JsonObject, key: string): string {
 }
 
 /** int64 is a number on MLflow's wire, and a text in strict protobuf JSON: both are read. */
-function readTime(it: JsonObject, key: string): number {
+export function readTime(it: JsonObject, key: string): number {
   const value = Number(it[key] ?? 0)
   return Number.isFinite(value) ? value : unreadable(key)
 }
@@ -254,6 +201,6 @@ function readTime(it: JsonObject, key: string): number {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function unreadable(what: string): never {
+export function unreadable(what: string): never {
   throw new RegistryError('UNAVAILABLE', `answered in a form that cannot be read (${what})`)
 }
