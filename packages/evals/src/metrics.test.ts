@@ -51,4 +51,10 @@ describe('a gate', () => {
   it.each(['higher', 'lower'] as const)('passes nothing on a number that is missing (%s)', (direction) => {
     expect(passes({ metric: 'pass_rate', direction, threshold: 0.5 }, {})).toBe(false)
   })
+
+  it('passes no mean that leaves out cases which ended in an error', () => {
+    const gate = { metric: 'score.tone', direction: 'higher', threshold: 0.5 } as const
+    expect(passes(gate, { 'score.tone': 1, errors: 0 })).toBe(true)
+    expect(passes(gate, { 'score.tone': 1, errors: 1 })).toBe(false)
+  })
 })

@@ -22,12 +22,19 @@ export function measure(results: readonly CaseResult[]): Metrics {
   return { ...rate, ...counts, ...meanScores(results) }
 }
 
-/** True when the metric is on the right side of its threshold. A metric that is missing passes nothing. */
-export function passes({ metric, direction, threshold }: Gate, metrics: Metrics): boolean {
-  const value = metrics[metric]
-  if (value === undefined) return false
-  return direction === 'higher' ? value >= threshold : value <= threshold
+/**
+ * True when the metric is on the right side of its threshold. A metric that is missing passes nothing; nor does the
+ * mean of a scorer when a case ended in an error: it would say the more, the fewer answers there are.
+ */
+export function passes(gate: Gate, metrics: Metrics): boolean {
+  const value = metrics[gate.metric]
+  if (value === undefined || (gate.metric !== 'pass_rate' && (metrics.errors ?? 0) > 0)) return false
+  return reaches(gate, value)
 }
+
+/** True when a value is on the right side of the threshold, or at it. */
+export const reaches = ({ direction, threshold }: Gate, value: number): boolean =>
+  direction === 'higher' ? value >= threshold : value <= threshold
 
 function meanScores(results: readonly CaseResult[]): Record<string, number> {
   const all = new Map<string, number[]>()

@@ -14,7 +14,8 @@ const TARGET = `
 import { setTimeout as sleep } from 'node:timers/promises'
 export const chat = ({ env }) => ({
   async run({ input }, { promptAlias, model, signal }) {
-    const { error, source = 'registry', answered, digest, slow } = JSON.parse(env.TARGET ?? '{}')
+    const { error, source = 'registry', answered, digest, slow, only } = JSON.parse(env.TARGET ?? '{}')
+    if (only === input) throw new Error('too many turns')
     if (error) throw Object.assign(new Error(error), { code: error })
     if (slow && input === 'second') await sleep(60_000, undefined, { signal })
     const prompts = { base: { version: source === 'default' ? 0 : 1, alias: promptAlias.at(-1), digest, source, ageMs: 0 } }
@@ -41,6 +42,7 @@ beforeAll(async () => {
   }
   await writeFile(join(folder, 'target.mjs'), TARGET)
   await writeFile(join(folder, 'cases.json'), JSON.stringify(cases))
+  await writeFile(join(folder, 'mean.yaml'), JSON.stringify({ ...suite, metric: 'score.contains' }))
   await writeFile(join(folder, 'suite.yaml'), JSON.stringify(suite))
   await writeFile(
     join(folder, 'strict.yaml'),
@@ -189,6 +191,28 @@ describe('a run', () => {
     })
     expect(logged).toMatchObject({ status: 'KILLED', tags: { 'promptkeep.invalid': 'interrupted' } })
     expect(logged.metrics).not.toHaveProperty('pass_rate')
+  })
+
+  it('is whole when the interruption comes after its last case', async () => {
+    const stop = new AbortController()
+    const onProgress = ({ passed, total }: Progress) => {
+      if (passed === total) stop.abort()
+    }
+    expect((await run({}, {}, { signal: stop.signal, onProgress })).verdict).toBe('passed')
+  })
+
+  it('has no verdict when its target cannot be closed', async () => {
+    const env = { TARGET: JSON.stringify({ digest }), CLOSED: 'port in use' }
+    await expect(run({}, {}, { env })).rejects.toThrow('the target could not be closed: port in use')
+    expect(logged).toMatchObject({ status: 'FAILED' })
+  })
+
+  it('says why the mean of a scorer passes nothing when a case ended in an error', async () => {
+    const report = await run({ only: 'second' }, { suite: join(folder, 'mean.yaml') })
+    expect(report).toMatchObject({
+      verdict: 'failed',
+      reasons: ['1 of 2 cases ended in an error, and score.contains is about the others only'],
+    })
   })
 
   it('tells how far it is', async () => {

@@ -8,6 +8,7 @@ import { measure } from './metrics.ts'
 import type { EvalReport } from './report.ts'
 import { baseParams, lineageParams, linkedPrompts, runTags } from './run-record.ts'
 import { type CaseResult, runCases } from './runner.ts'
+import type { Target } from './target.ts'
 import type { TrackedRun, Tracking } from './tracking.ts'
 import { judgeRun, notesOf, stopReason } from './verdict.ts'
 
@@ -130,7 +131,17 @@ async function runTarget(loaded: LoadedSuite, deps: EvalDeps): Promise<CaseResul
       },
     )
   } finally {
+    await close(target)
+  }
+}
+
+/** What a target could not put away may be in the way of the next run. */
+async function close(target: Target): Promise<void> {
+  try {
     await target.close?.()
+  } catch (error) {
+    const message = `the target could not be closed: ${messageOf(error)}`
+    throw new EvalFailure('INFRASTRUCTURE', message, { cause: error })
   }
 }
 

@@ -1,8 +1,9 @@
 import type { RunLineage } from './lineage.ts'
 import type { LoadedSuite } from './load-suite.ts'
-import { type Metrics, passes } from './metrics.ts'
+import { type Metrics, passes, reaches } from './metrics.ts'
 import type { Verdict } from './report.ts'
 import type { CaseResult } from './runner.ts'
+import type { Gate } from './suite.ts'
 import type { RunStatus } from './tracking.ts'
 
 /** Why a run ended early, and how MLflow is told. */
@@ -18,7 +19,8 @@ export function stopReason(cases: readonly CaseResult[], signal: AbortSignal | u
     const { kind, message } = broken.error
     return { reason: `${kind} error in case ${broken.case.id}: ${message}`, status: 'FAILED' }
   }
-  return signal?.aborted ? { reason: 'interrupted', status: 'KILLED' } : undefined
+  const isCut = cases.some(({ status }) => status === 'not-run')
+  return signal?.aborted && isCut ? { reason: 'interrupted', status: 'KILLED' } : undefined
 }
 
 /** What a verdict is made of. */
@@ -43,9 +45,17 @@ export function judgeRun(run: RunFacts): { verdict: Verdict; reasons: string[] }
   ]
   if (problems.length > 0) return { verdict: 'invalid', reasons: problems }
   if (passes(loaded.gate, metrics)) return { verdict: 'passed', reasons: [] }
-  const { metric, direction, threshold } = loaded.gate
-  const side = direction === 'higher' ? 'below' : 'above'
-  return { verdict: 'failed', reasons: [`${metric} is ${side} ${threshold}`] }
+  return { verdict: 'failed', reasons: [whyFailed(loaded.gate, metrics)] }
+}
+
+function whyFailed(gate: Gate, metrics: Metrics): string {
+  const { metric, direction, threshold } = gate
+  const value = metrics[metric]
+  if (value === undefined) return `there is no ${metric}: no case was scored`
+  if (reaches(gate, value)) {
+    return `${metrics.errors} of ${metrics.total} cases ended in an error, and ${metric} is about the others only`
+  }
+  return `${metric} is ${direction === 'higher' ? 'below' : 'above'} ${threshold}`
 }
 
 /** What a reader should know beside the verdict. */
