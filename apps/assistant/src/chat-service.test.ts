@@ -202,6 +202,24 @@ describe('history', () => {
     expect(contents(sent()[2]?.messages ?? []).slice(1)).toEqual(['new', 'You said: new', 'newest'])
   })
 
+  it('is in order when the next message comes before the last answer is there', async () => {
+    const { say, conversations } = await setup({
+      respond: (request) => ({ content: `Re ${lastUser(request)}`, pauseMs: 30 }),
+    })
+    const { conversationId } = await say('one')
+    const more = { conversationId: conversationId ?? '' }
+    await Promise.all([say('two', more), say('three', more), say('elsewhere')])
+    const { messages = [] } = (await conversations.find('ada', more.conversationId, 10)) ?? {}
+    expect(messages.map(({ content }) => content)).toEqual([
+      'one',
+      'Re one',
+      'two',
+      'Re two',
+      'three',
+      'Re three',
+    ])
+  })
+
   it('is one conversation’s own', async () => {
     const { say, sent } = await setup()
     await say('one')

@@ -17,6 +17,7 @@ import { selectHistory } from './history.ts'
 import { wantsOnboardingToEnd } from './onboarding.ts'
 import { processPrompts } from './process-prompts.ts'
 import { promptConstants } from './prompt-constants.ts'
+import { createTurnOrder } from './turn-order.ts'
 
 /** Constants of the assistant's first life: `await MEMORY_SYSTEM_PROMPT()` is what the registry says now. */
 export const {
@@ -67,11 +68,17 @@ interface Prepared {
 export function createChatService(deps: ChatDeps): ChatService {
   const closing = new AbortController()
   const underWay = new Set<Promise<void>>()
+  const order = createTurnOrder()
 
   return {
     async start(request) {
       const isGreeting = request.message.trim() === ''
-      const turn = isGreeting ? await prepareGreeting(request) : await prepareReply(request)
+      const leave = await takeTurn(request)
+      const prepare = isGreeting ? prepareGreeting : prepareReply
+      const turn = await prepare(request).catch((error: unknown) => {
+        leave()
+        throw error
+      })
       const asked: AgentInputItem = { role: 'user', content: isGreeting ? GREET : request.message }
       const items = [...selectHistory(turn.before, deps.historyTokenBudget), asked]
 
@@ -92,6 +99,7 @@ export function createChatService(deps: ChatDeps): ChatService {
           queue.push({ type: 'end', outcome, ...stored })
         },
       ).finally(() => {
+        leave()
         queue.end()
         underWay.delete(work)
       })
@@ -108,6 +116,13 @@ export function createChatService(deps: ChatDeps): ChatService {
       closing.abort()
       await Promise.allSettled([...underWay])
     },
+  }
+
+  /** Who sends again before the last answer is stored waits for it: else the two would be stored the wrong way round. */
+  async function takeTurn({ userId, conversationId, signal }: TurnRequest): Promise<() => void> {
+    return conversationId === undefined
+      ? () => {}
+      : order.enter(JSON.stringify([userId, conversationId]), signal)
   }
 
   async function prepareGreeting({ userId, conversationId, greetingId }: TurnRequest): Promise<Prepared> {

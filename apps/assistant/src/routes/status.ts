@@ -11,6 +11,9 @@ export interface StatusDeps {
   readonly now: () => number
 }
 
+/** A fallback is news for so long: nobody says when its cause is gone. */
+const RECENT_MS = 300_000
+
 /** Whether the process lives, and whether it can do its work. */
 export function statusRoutes({ registryStatus, checkDatabase, model, now }: StatusDeps) {
   return new Hono<Env>()
@@ -21,9 +24,10 @@ export function statusRoutes({ registryStatus, checkDatabase, model, now }: Stat
         () => 'up' as const,
         () => 'down' as const,
       )
+      const hasFallenBack = lastFallback !== undefined && now() - lastFallback.at < RECENT_MS
       // without a registry every prompt still has a text; without a database nothing is kept
       const status =
-        database === 'down' ? 'unavailable' : state === 'down' || lastFallback ? 'degraded' : 'ready'
+        database === 'down' ? 'unavailable' : state === 'down' || hasFallenBack ? 'degraded' : 'ready'
       return c.json(
         {
           ...{ status, database },
