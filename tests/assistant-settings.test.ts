@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createLog } from '../apps/assistant/src/log.ts'
 import type { Respond } from '../apps/assistant/src/model-endpoint.ts'
 import { createScript, type Step } from '../apps/assistant/src/scripted-model.ts'
-import { postChat, startAssistant } from './support/chat-http.ts'
+import { postChat, startAssistantWith } from './support/chat-http.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 /** Each setting does what its name says, in the running assistant. What a setting may be is tested beside `config.ts`. */
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => registry?.stop())
 
 async function run(env: Record<string, string>, respond: Respond = () => ({ content: 'Yes.' })) {
-  const assistant = await startAssistant({ trackingUri: registry.url, respond, env })
+  const assistant = await startAssistantWith({ trackingUri: registry.url, respond, env })
   onTestFinished(() => assistant.stop())
   const last = async (body: object) => (await postChat(assistant.url, body)).events.at(-1)?.data
   return { ...assistant, last, bodies: () => assistant.model?.requests.map(({ body }) => body) ?? [] }
@@ -169,7 +169,7 @@ describe('the weather’s settings', () => {
 
 describe('stopping', () => {
   it('ends open streams first and stores what was said', async () => {
-    const assistant = await startAssistant({
+    const assistant = await startAssistantWith({
       trackingUri: registry.url,
       respond: () => ({ content: 'word '.repeat(2000), pauseMs: 5 }),
     })
@@ -181,7 +181,7 @@ describe('stopping', () => {
   })
 
   it('SHUTDOWN_GRACE_SECONDS cuts off who never ends', async () => {
-    const assistant = await startAssistant({
+    const assistant = await startAssistantWith({
       trackingUri: registry.url,
       env: { SHUTDOWN_GRACE_SECONDS: '0.1' },
     })
@@ -196,7 +196,7 @@ describe('stopping', () => {
   })
 
   it('is the same stop when it is called twice', async () => {
-    const assistant = await startAssistant({ trackingUri: registry.url })
+    const assistant = await startAssistantWith({ trackingUri: registry.url })
     await Promise.all([assistant.stop(), assistant.stop()])
   })
 })

@@ -6,7 +6,7 @@ import type { Respond } from '../apps/assistant/src/model-endpoint.ts'
 import { ask } from './support/ask.ts'
 import {
   postChat,
-  startAssistant,
+  startAssistantWith,
   type TestAssistant,
   type TestAssistantOptions,
 } from './support/chat-http.ts'
@@ -17,14 +17,14 @@ let shared: TestAssistant
 
 const hello: Respond = () => ({ content: 'Hello to you.' })
 const open = async (options: Partial<TestAssistantOptions> = {}) => {
-  const assistant = await startAssistant({ trackingUri: registry.url, respond: hello, ...options })
+  const assistant = await startAssistantWith({ trackingUri: registry.url, respond: hello, ...options })
   onTestFinished(() => assistant.stop())
   return assistant
 }
 
 beforeAll(async () => {
   registry = await startRegistry()
-  shared = await startAssistant({ trackingUri: registry.url, respond: hello })
+  shared = await startAssistantWith({ trackingUri: registry.url, respond: hello })
 })
 afterAll(async () => {
   await shared?.stop()

@@ -3,7 +3,7 @@ import { createRegistry } from '@promptkeep/client'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Respond } from '../apps/assistant/src/model-endpoint.ts'
-import { startAssistant, type TestAssistant, type TestAssistantOptions } from './support/chat-http.ts'
+import { startAssistantWith, type TestAssistant, type TestAssistantOptions } from './support/chat-http.ts'
 import { launchChromium, skipWithoutChromium } from './support/chromium.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
@@ -25,7 +25,7 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
   })
 
   const assistant = async (options: Partial<TestAssistantOptions> = {}) => {
-    const started = await startAssistant({ trackingUri: registry.url, ...options })
+    const started = await startAssistantWith({ trackingUri: registry.url, ...options })
     onTestFinished(() => started.stop())
     return started
   }
@@ -168,7 +168,7 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
   })
 
   it('says so when the assistant is gone', async () => {
-    const gone = await startAssistant({ trackingUri: registry.url })
+    const gone = await startAssistantWith({ trackingUri: registry.url })
     const { page } = await open(gone)
     await settled(page)
     await gone.stop()

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { SeedReport } from '@promptkeep/client'
 import { createParser } from 'eventsource-parser'
 import { readConfig, start } from '../../apps/assistant/src/main.ts'
 import {
@@ -10,6 +11,7 @@ import { createTestLog, type LogLine } from '../../apps/assistant/src/testing.ts
 
 export interface TestAssistant {
   readonly url: string
+  readonly seeding: SeedReport
   /** The model's, with every request that it got; absent when the demo model answers. */
   readonly model: ModelEndpoint | undefined
   readonly lines: readonly LogLine[]
@@ -24,7 +26,7 @@ export interface TestAssistantOptions {
 }
 
 /** The assistant on a free port, with its data in memory. */
-export async function startAssistant({
+export async function startAssistantWith({
   trackingUri,
   respond,
   env = {},
@@ -39,9 +41,9 @@ export async function startAssistant({
     ...env,
   }
   const deps = { log, env: given, fetch, now: Date.now, newId: randomUUID }
-  const { url, stop } = await start(readConfig(given), deps)
+  const { url, seeding, stop } = await start(readConfig(given), deps)
   return {
-    ...{ url, model, lines },
+    ...{ url, seeding, model, lines },
     async stop() {
       await stop()
       await model?.close()
