@@ -29,6 +29,10 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     onTestFinished(() => started.stop())
     return started
   }
+  const answers = (page: Page) => page.locator('.answer')
+  /** What the page shows within a generous time. */
+  const eventually = <T>(read: () => Promise<T>) => expect.poll(read, { timeout: 10_000 })
+
   async function open({ url }: TestAssistant, phone = false) {
     const context = await browser.newContext({
       viewport: phone ? { width: 390, height: 844 } : { width: 1280, height: 800 },
@@ -39,6 +43,7 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     const problems: string[] = []
     page.on('pageerror', ({ message }) => problems.push(message))
     await page.goto(url)
+    await answers(page).first().waitFor() // the greeting has begun
     return { page, problems }
   }
   const shoot = (page: Page, name: string) =>
@@ -49,11 +54,9 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     await page.keyboard.press('Enter')
     await settled(page)
   }
-  const answers = (page: Page) => page.locator('.answer')
-
   it('greets, streams, shows tools and versions, and keeps the conversation', async () => {
     const { page, problems } = await open(await assistant())
-    await expect.poll(() => answers(page).first().textContent()).toContain('Demo model')
+    await eventually(() => answers(page).first().textContent()).toContain('Demo model')
     await settled(page)
     await shoot(page, 'desktop-greeting')
     expect(await page.locator('#demo').isVisible()).toBe(true)
@@ -77,15 +80,15 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     ])
     await shoot(page, 'desktop-answers')
 
-    await expect
-      .poll(() => page.locator('#list a[aria-current]').textContent())
-      .toContain('remember that my tea')
+    await eventually(() => page.locator('#list a[aria-current]').textContent()).toContain(
+      'remember that my tea',
+    )
     const shown = await page.locator('.message').allTextContents()
     await page.reload()
-    await expect.poll(() => page.locator('.message').count()).toBe(shown.length)
+    await eventually(() => page.locator('.message').count()).toBe(shown.length)
     expect(await page.locator('.message').allTextContents()).toEqual(shown)
     await page.getByRole('button', { name: 'New conversation' }).click()
-    await expect.poll(() => page.locator('.message').count()).toBe(1)
+    await eventually(() => page.locator('.message').count()).toBe(1)
     expect(problems).toEqual([])
   })
 
@@ -99,21 +102,20 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     onTestFinished(async () => {
       await client.setAlias('orchestrator-base', 'production', 1)
     })
-    await expect
-      .poll(async () => {
-        await say(page, 'hello')
-        return answers(page).last().textContent()
-      })
-      .toMatch(new RegExp(`like a sailor.*orchestrator-base@production v${version}`, 's'))
+    await eventually(async () => {
+      await say(page, 'hello')
+      return answers(page).last().textContent()
+    }).toMatch(new RegExp(`like a sailor.*orchestrator-base@production v${version}`, 's'))
   })
 
   it('marks bundled texts, and says that the registry is away', async () => {
     const { page } = await open(await assistant({ trackingUri: 'http://127.0.0.1:1' }))
     await settled(page)
-    await expect
-      .poll(() => page.locator('.chip.fallback').allTextContents())
-      .toEqual(['orchestrator-base bundled defaultfallback', 'onboarding bundled defaultfallback'])
-    await expect.poll(() => page.locator('#registry').textContent()).toBe('Prompt registry does not answer')
+    await eventually(() => page.locator('.chip.fallback').allTextContents()).toEqual([
+      'orchestrator-base bundled defaultfallback',
+      'onboarding bundled defaultfallback',
+    ])
+    await eventually(() => page.locator('#registry').textContent()).toBe('Prompt registry does not answer')
     await shoot(page, 'desktop-fallback')
   })
 
@@ -127,18 +129,16 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     ]) {
       await page.getByLabel('Message').fill('talk')
       await page.keyboard.press('Enter')
-      await expect.poll(() => answers(page).last().locator('.text').textContent()).toMatch(/word word/)
+      await eventually(() => answers(page).last().locator('.text').textContent()).toMatch(/word word/)
       await stop()
       await settled(page)
       expect(await answers(page).last().locator('.note').textContent()).toBe('Stopped.')
     }
-    await expect
-      .poll(async () => {
-        await page.reload()
-        await settled(page)
-        return page.locator('.note').allTextContents()
-      })
-      .toEqual(['Stopped.', 'Stopped.'])
+    await eventually(async () => {
+      await page.reload()
+      await settled(page)
+      return page.locator('.note').allTextContents()
+    }).toEqual(['Stopped.', 'Stopped.'])
   })
 
   it('shows an answer as text, whatever it holds', async () => {
@@ -163,7 +163,7 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     await shoot(page, 'desktop-problem')
     isBroken = false
     await page.getByRole('button', { name: 'Try again' }).click()
-    await expect.poll(() => answers(page).last().locator('.text').textContent()).toBe('Here I am.')
+    await eventually(() => answers(page).last().locator('.text').textContent()).toBe('Here I am.')
     expect(await problem.count()).toBe(0)
   })
 
@@ -174,7 +174,7 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     await gone.stop()
     await say(page, 'hello')
     expect(await page.getByRole('alert').textContent()).toContain('cannot be reached')
-    await expect.poll(() => page.locator('#registry').textContent()).toBe('Not connected')
+    await eventually(() => page.locator('#registry').textContent()).toBe('Not connected')
   })
 
   it('ends the introductions when asked', async () => {
@@ -200,10 +200,10 @@ describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, (
     expect(await list.isVisible()).toBe(false)
     const toggle = page.getByRole('button', { name: 'Conversations' })
     await toggle.click()
-    await expect.poll(() => list.isVisible()).toBe(true)
+    await eventually(() => list.isVisible()).toBe(true)
     await shoot(page, 'phone-list')
     await page.keyboard.press('Escape')
-    await expect.poll(() => list.isVisible()).toBe(false)
+    await eventually(() => list.isVisible()).toBe(false)
     expect(await toggle.evaluate((button) => button === document.activeElement)).toBe(true)
   })
 

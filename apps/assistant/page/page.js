@@ -15,6 +15,8 @@ const state = {
   /** Ends the turn under way. @type {AbortController | undefined} */
   turn: undefined,
   isDemo: false,
+  /** Counts refreshes: a late answer to an earlier one is dropped. */
+  refresh: 0,
 }
 
 /** @param {string} path @param {RequestInit} [init] */
@@ -154,11 +156,17 @@ function showStored(message) {
 }
 
 async function refresh() {
+  state.refresh += 1
   await Promise.all([refreshList(), refreshState()])
 }
 
 async function refreshList() {
-  const { items } = await (await ask('/conversations?limit=100')).json().catch(() => ({ items: [] }))
+  const mine = state.refresh
+  const page = await ask('/conversations?limit=100')
+    .then((response) => response.json())
+    .catch(() => undefined) // the line in the header says what is wrong; the list stays as it was
+  if (!page || mine !== state.refresh) return
+  const { items } = page
   list.replaceChildren(
     ...items.map((/** @type {any} */ item) =>
       conversationItem(item, item.id === state.conversationId, openConversation),
@@ -168,9 +176,11 @@ async function refreshList() {
 }
 
 async function refreshState() {
+  const mine = state.refresh
   const line = at('registry')
   try {
     const { registry, database, model } = await (await ask('/ready')).json()
+    if (mine !== state.refresh) return
     state.isDemo = model.is_demo
     at('demo').hidden = !model.is_demo
     const problem =
@@ -184,6 +194,7 @@ async function refreshState() {
     line.textContent = problem
     line.classList.toggle('bad', problem !== '')
   } catch {
+    if (mine !== state.refresh) return
     line.textContent = 'Not connected'
     line.classList.add('bad')
   }
