@@ -6,7 +6,7 @@ const LONGEST_PAUSE_MS = 10_000
 export interface Breaker {
   /**
    * Whether the registry may be asked now. After each pause exactly one caller hears yes: the probe, which
-   * must report by `closed` or `opened`.
+   * must end in `answered` or `failed`.
    */
   mayAsk(): boolean
   /** The outage that nobody waits for any more, while it lasts. */

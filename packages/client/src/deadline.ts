@@ -39,7 +39,8 @@ export function withDeadline<T>(
       signal?.removeEventListener('abort', onAbort)
     }
     controller.signal.addEventListener('abort', done, { once: true })
-    work(controller.signal).then(resolve, reject).finally(done)
+    const run = async () => work(controller.signal) // a `work` that throws at once is a rejection like any other
+    run().then(resolve, reject).finally(done)
   })
 }
 

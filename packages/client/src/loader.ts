@@ -1,5 +1,5 @@
 import { brokenTransport, createAdmission } from './admission.ts'
-import { createBreaker } from './breaker.ts'
+import type { Breaker } from './breaker.ts'
 import { createCache } from './cache.ts'
 import { withDeadline } from './deadline.ts'
 import { hasCode, isAbsence, isOutage, isRegistryError, RegistryError } from './errors.ts'
@@ -46,6 +46,8 @@ export interface Loader {
 
 export interface LoaderOptions {
   readonly transport: Transport
+  /** Hears of every outage here; of answers from `onAnswer`. */
+  readonly breaker: Breaker
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** 0 ≤ n < 1 */
@@ -58,8 +60,8 @@ export interface LoaderOptions {
   readonly maxEntries: number
   /** Aborted when the registry is closed. */
   readonly closing: AbortSignal
-  /** The registry answered, with the value of `name` if given; `endedOutage` on the first answer after an outage. */
-  readonly onAnswer: (name: string | undefined, endedOutage: boolean) => void
+  /** The registry answered, with the value of `name` if given. */
+  readonly onAnswer: (name?: string) => void
   /** An outage or a refusal. */
   readonly onTrouble: (error: RegistryError) => void
 }
@@ -78,14 +80,14 @@ interface Entry {
 
 /** The steps of a load that depend on the registry. Falling back to a bundled default is the caller's. */
 export function createLoader(options: LoaderOptions): Loader {
-  const { transport, now, random, timers, ttlMs, strict, maxEntries, closing, onAnswer, onTrouble } = options
+  const { transport, breaker, now, random, timers, ttlMs, strict, maxEntries, closing } = options
+  const { onAnswer, onTrouble } = options
   const cache = createCache<Entry>({ now, maxEntries, isAbsence })
-  const breaker = createBreaker(now)
   const admit = createAdmission(transport.address, maxEntries * 4)
 
   // The kind is part of the key: alias "3" and version 3 never meet.
   const keyOf = (name: string, part: { readonly alias: string } | { readonly version: number }): Key => ({
-    text: JSON.stringify([transport.scope, name, part]),
+    text: `${transport.scope} ${name}${'alias' in part ? `@${part.alias}` : `/${part.version}`}`,
     name,
     ...part,
   })
@@ -181,13 +183,13 @@ export function createLoader(options: LoaderOptions): Loader {
       admit(version)
       dropOlderNamesake(version)
       const entry = { body: makeBody(version), createdAt: version.createdAt }
-      onAnswer(key.name, breaker.answered())
+      onAnswer(key.name)
       keepFresh(key, timeoutMs)
       return entry
     } catch (thrown) {
       const error = isRegistryError(thrown) ? thrown : brokenTransport(transport.address, thrown)
       if (isOutage(error)) breaker.failed(error)
-      else onAnswer(undefined, breaker.answered())
+      else onAnswer()
       if (!isAbsence(error)) onTrouble(error)
       else if (hasCode(error, 'ALIAS_NOT_FOUND')) keepFresh(key, timeoutMs)
       throw error

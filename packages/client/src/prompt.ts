@@ -1,5 +1,5 @@
 import { RegistryError } from './errors.ts'
-import { formatTemplate, variablesOf } from './template.ts'
+import { type CompiledTemplate, compileTemplate } from './template.ts'
 
 /** Any value JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
@@ -135,6 +135,7 @@ export interface PromptBody {
   readonly tags: Readonly<Record<string, string>>
   readonly digest: string
   readonly variables: readonly string[]
+  readonly format: Prompt['format']
 }
 
 export interface PromptOrigin {
@@ -146,8 +147,9 @@ export interface PromptOrigin {
 }
 
 /** Freezes a version for good: callers share it. Takes ownership of the objects inside. */
-export function makeBody(version: Omit<PromptBody, 'variables'>): PromptBody {
+export function makeBody(version: Omit<PromptBody, 'variables' | 'format'>): PromptBody {
   const { name, version: number, template, modelConfig, responseFormat, tags, digest } = version
+  const compiled = compileTemplate(template)
   return deepFreeze({
     name,
     version: number,
@@ -156,7 +158,8 @@ export function makeBody(version: Omit<PromptBody, 'variables'>): PromptBody {
     ...(responseFormat && { responseFormat }),
     tags,
     digest,
-    variables: variablesOf(template),
+    variables: compiled.variables,
+    format: (values) => formatNamed({ name, version: number }, compiled, values),
   })
 }
 
@@ -170,14 +173,17 @@ export function makePrompt(body: PromptBody, { source, alias, confirmedAt, now }
     get ageMs() {
       return confirmedAt === undefined ? 0 : Math.max(0, now() - confirmedAt)
     },
-    format: (values?: Readonly<Record<string, unknown>>) => formatPrompt(body, values),
   }) as Prompt
 }
 
 /** An error names the prompt: a caller formats many. */
-function formatPrompt({ name, version, template }: PromptBody, values?: Readonly<Record<string, unknown>>) {
+function formatNamed(
+  { name, version }: Pick<PromptBody, 'name' | 'version'>,
+  compiled: CompiledTemplate,
+  values?: Readonly<Record<string, unknown>>,
+) {
   try {
-    return formatTemplate(template, values)
+    return compiled.format(values)
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error
     throw new RegistryError(error.code, `prompt "${name}" version ${version}: ${error.message}`, {

@@ -1,3 +1,4 @@
+import { createBreaker } from './breaker.ts'
 import { forMany, withDeadline } from './deadline.ts'
 import { digestOf } from './digest.ts'
 import { InvalidInput, isAbsence, isRegistryError, RegistryError } from './errors.ts'
@@ -13,6 +14,7 @@ import {
   type PromptVersion,
 } from './prompt.ts'
 import { makePromptSet } from './prompt-set.ts'
+import { createPromptValues } from './prompt-values.ts'
 import { checkLimits, checkPage, type Query, readQuery } from './query.ts'
 import { checkObject, refuse } from './refuse.ts'
 import { createReporter } from './reporter.ts'
@@ -74,7 +76,11 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     options.transport ?? createMlflowTransport({ trackingUri: settings.trackingUri, env: settings.env })
   const closing = new AbortController()
   const timers = createTimers()
+  const breaker = createBreaker(now)
+  const toPrompt = createPromptValues(now)
   const reporter = createReporter({ logger, now })
+  // Whatever was asked: an answer ends an outage for the loads, too.
+  const answered = (name?: string) => reporter.answered(name, breaker.answered())
   const shared = {
     transport,
     now,
@@ -89,7 +95,8 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     timeoutMs: settings.timeoutMs,
     strict,
     maxEntries,
-    onAnswer: reporter.answered,
+    breaker,
+    onAnswer: answered,
   })
   // `latest` cannot be pointed anywhere.
   const seedAlias = chain.findLast((alias) => alias !== 'latest') ?? 'production'
@@ -99,15 +106,16 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     logger,
     command: (direction) => commandFor(direction, settings.promptsFolder, seedAlias, transport.address),
     onSeeded: (name) => loader.forget(name, seedAlias),
-    onAnswer: (name) => reporter.answered(name, false),
+    onAnswer: answered,
   })
 
   async function resolve(query: Query): Promise<Prompt | undefined> {
     const { name, wanted, signal, logFields } = query
     try {
-      const { body, source, alias, confirmedAt, cause } = await loader.find(name, wanted, query)
+      const found = await loader.find(name, wanted, query)
+      const { source, cause } = found
       if (source === 'stale') reporter.fellBack({ name, wanted, source, cause, logFields })
-      return makePrompt(body, { source, alias, confirmedAt, now })
+      return toPrompt(found)
     } catch (cause) {
       if (signal?.aborted || closing.signal.aborted) throw cause
       if (query.allowMissing) {
@@ -143,7 +151,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const answer = await withDeadline({ signal, timeoutMs }, transport.address, (signal) =>
         work({ signal, timeoutMs }),
       )
-      reporter.answered(name, false)
+      answered(name)
       return answer
     } catch (error) {
       if (isRegistryError(error) && !signal.aborted) reporter.trouble(error)

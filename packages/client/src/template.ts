@@ -26,6 +26,59 @@ export const isEmptyTemplate = (template: Template): boolean =>
     ? template.trim() === ''
     : template.every((message) => !message.tool_calls?.length && isEmptyContent(message.content))
 
+/** A template that was read once, to be filled many times. */
+export interface CompiledTemplate {
+  readonly variables: readonly string[]
+  /** As {@link formatTemplate}. */
+  format(values?: Values): string | ChatMessage[]
+}
+
+export function compileTemplate(template: Template): CompiledTemplate {
+  const variables = variablesOf(template)
+  const isJinja = usesJinja(template)
+  const known = new Set(variables.flatMap((name) => [name, name.slice(0, `${name}.`.indexOf('.'))]))
+  // Splitting by a pattern with one group leaves the text between variables, and their names in between.
+  const parts = new Map(textsOf(template).map((text) => [text, text.split(VARIABLE)]))
+
+  function fill(text: string, values: ReadonlyMap<string, string>): string {
+    const filled = parts.get(text)?.map((part, i) => (i % 2 === 0 ? part : values.get(part)))
+    return filled?.join('') ?? text
+  }
+
+  return {
+    variables,
+    format(values = {}) {
+      if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+        throw new InvalidInput('values must be an object of variable names and their values')
+      }
+      if (isJinja) {
+        throw new InvalidInput(
+          `template uses Jinja (${JINJA} … %}), which this client does not render; use {{ name }} only`,
+        )
+      }
+      refuseUnknown(
+        Object.keys(values).filter((key) => !known.has(key)),
+        variables,
+      )
+      const texts = new Map<string, string>()
+      const missing: string[] = []
+      for (const name of variables) {
+        const value = lookUp(values, name)
+        if (value === undefined || value === null) missing.push(name)
+        else texts.set(name, toText(name, value))
+      }
+      if (missing.length > 0) {
+        throw new RegistryError(
+          'MISSING_VARIABLES',
+          `missing ${plural(missing, 'variable')} ${quoted(missing)}`,
+        )
+      }
+      if (typeof template === 'string') return fill(template, texts)
+      return template.map((message) => renderMessage(message, (text) => fill(text, texts)))
+    },
+  }
+}
+
 /**
  * Fills the variables in one pass: a value is never expanded again, and `$&` means nothing in it.
  * Values are strings, numbers, bigints or booleans; a dotted `{{ user.name }}` is the key `user.name` (as in
@@ -38,25 +91,8 @@ export const isEmptyTemplate = (template: Template): boolean =>
 export function formatTemplate(template: string, values?: Values): string
 export function formatTemplate(template: readonly ChatMessage[], values?: Values): ChatMessage[]
 export function formatTemplate(template: Template, values?: Values): string | ChatMessage[]
-export function formatTemplate(template: Template, values: Values = {}): string | ChatMessage[] {
-  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-    throw new InvalidInput('values must be an object of variable names and their values')
-  }
-  if (usesJinja(template)) {
-    throw new InvalidInput(
-      `template uses Jinja (${JINJA} … %}), which this client does not render; use {{ name }} only`,
-    )
-  }
-  const variables = variablesOf(template)
-  refuseUnknown(variables, values)
-  const missing = variables.filter((name) => lookUp(values, name) == null)
-  if (missing.length > 0) {
-    throw new RegistryError('MISSING_VARIABLES', `missing ${plural(missing, 'variable')} ${quoted(missing)}`)
-  }
-  const filled = new Map(variables.map((name) => [name, toText(name, lookUp(values, name))]))
-  const render = (text: string) => text.replace(VARIABLE, (_, name: string) => filled.get(name) as string)
-  if (typeof template === 'string') return render(template)
-  return template.map((message) => renderMessage(message, render))
+export function formatTemplate(template: Template, values?: Values): string | ChatMessage[] {
+  return compileTemplate(template).format(values)
 }
 
 export interface Finding {
@@ -120,9 +156,7 @@ function lookUp(values: Values, name: string): unknown {
   return at
 }
 
-function refuseUnknown(variables: readonly string[], values: Values): void {
-  const known = new Set(variables.flatMap((name) => [name, name.slice(0, `${name}.`.indexOf('.'))]))
-  const unknown = Object.keys(values).filter((key) => !known.has(key))
+function refuseUnknown(unknown: readonly string[], variables: readonly string[]): void {
   if (unknown.length === 0) return
   const allowed = variables.length > 0 ? `its variables are ${quoted(variables)}` : 'it has no variables'
   throw new InvalidInput(
