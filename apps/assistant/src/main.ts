@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
+import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { type Config, ConfigError, type Env, readConfig } from './config.ts'
 import { createLog } from './log.ts'
@@ -62,9 +63,18 @@ function configOrUndefined(env: Env, say: Say): Config | undefined {
 const isExpected = (error: unknown) =>
   error instanceof StartError || (error instanceof Error && error.name === 'SqlError')
 
+/** The first signal to stop. A second one ends the process at once. */
 const nextSignal = () =>
   new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+    let isStopping = false
+    // It goes on listening: @openai/agents ends the process when it finds itself alone with a signal, under the
+    // answers that are still being stored.
+    const stop = (signal: NodeJS.Signals) => {
+      if (isStopping) process.exit(128 + constants.signals[signal])
+      isStopping = true
+      resolve()
+    }
+    process.on('SIGINT', stop).on('SIGTERM', stop)
   })
 
 const isCommand =
