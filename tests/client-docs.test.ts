@@ -1,0 +1,41 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { WIRE } from '@promptkeep/client/protocol'
+import { expect, it } from 'vitest'
+
+const root = join(import.meta.dirname, '..')
+const docs = readFileSync(join(root, 'docs/client.md'), 'utf8')
+const source = readdirSync(join(root, 'packages/client/src'))
+  .filter((file) => file.endsWith('.ts') && !/test|memory|conformance|recorder/.test(file))
+  .map((file) => readFileSync(join(root, 'packages/client/src', file), 'utf8'))
+  .join('\n')
+
+it.each(Object.keys(WIRE))('docs/client.md explains the code %s', (code) => {
+  expect(docs).toContain(`\`${code}\``)
+})
+
+it('docs/client.md lists every log event, and no other', () => {
+  const logged = [...source.matchAll(/logger(?:\.\w+|\[[^\]]+\])\([^;]*?'(\w+\.\w+)',?\s*\)/g)].map(
+    (match) => match[1],
+  )
+  const listed = [...docs.matchAll(/^\| `(\w+\.\w+)` \|/gm)].map((match) => match[1])
+  expect(logged.length).toBeGreaterThan(4)
+  expect([...new Set(logged)].sort()).toEqual(listed.sort())
+})
+
+it('docs/client.md lists every option of a registry', () => {
+  const options = /export interface RegistryOptions \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? ''
+  const names = [...options.matchAll(/readonly (\w+)\?/g)].map((match) => match[1])
+  expect(names.length).toBeGreaterThan(9)
+  const internal = ['now', 'env']
+  for (const name of names.filter((name) => !internal.includes(name ?? '')))
+    expect(docs).toContain(`| \`${name}\` |`)
+})
+
+it('docs/client.md shows only code that is run: files of examples/', () => {
+  const folder = new URL('../examples/', import.meta.url)
+  const examples = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'))
+  const shown = Array.from(text.matchAll(/```ts\n(.*?)```/gs), ([, code]) => code)
+  expect(shown).toHaveLength(2)
+  for (const code of shown) expect(examples).toContain(code)
+})
