@@ -32,10 +32,17 @@ it('docs/client.md lists every option of a registry', () => {
     expect(docs).toContain(`| \`${name}\` |`)
 })
 
+it.each(
+  [...source.matchAll(/\bMLFLOW_[A-Z_]+\b/g)]
+    .map(([name]) => name)
+    .filter((name, i, all) => all.indexOf(name) === i),
+)('docs/client.md names the variable %s', (variable) => expect(docs).toContain(`\`${variable}\``))
+
 it('docs/client.md shows only code that is run: files of examples/', () => {
-  const folder = new URL('../examples/', import.meta.url)
-  const examples = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'))
-  const shown = Array.from(text.matchAll(/```ts\n(.*?)```/gs), ([, code]) => code)
-  expect(shown).toHaveLength(2)
+  const examples = readdirSync(join(root, 'examples')).map((file) =>
+    readFileSync(join(root, 'examples', file), 'utf8'),
+  )
+  const shown = Array.from(docs.matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code)
+  expect(shown.length).toBeGreaterThan(2)
   for (const code of shown) expect(examples).toContain(code)
 })
