@@ -41,12 +41,15 @@ interface Flight<T> {
 export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Cache<T> {
   // A Map keeps the order of insertion: reading puts an entry last, so the first is the least recently used.
   const entries = new Map<string, { answer: Answer<T>; usedAt: number }>()
+  /** The last one in that order: reading it again moves nothing, which is most of what a hot prompt costs. */
+  let newest: string | undefined
   const flights = new Map<string, Flight<T>>()
 
   function store(key: string, answer: Answer<T>): void {
     const usedAt = entries.get(key)?.usedAt ?? now()
     entries.delete(key)
     entries.set(key, { answer, usedAt })
+    newest = key
     const [oldest] = entries.keys()
     if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest)
   }
@@ -84,8 +87,11 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
       const entry = entries.get(key)
       if (!entry) return undefined
       entry.usedAt = now()
-      entries.delete(key)
-      entries.set(key, entry)
+      if (newest !== key) {
+        entries.delete(key)
+        entries.set(key, entry)
+        newest = key
+      }
       return entry.answer
     },
     peek: (key) => entries.get(key),
@@ -98,10 +104,12 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
     drop(key) {
       supersede(key)
       entries.delete(key)
+      if (newest === key) newest = undefined
     },
     clear() {
       for (const key of [...flights.keys()]) supersede(key)
       entries.clear()
+      newest = undefined
     },
   }
 }

@@ -1,6 +1,6 @@
 import { brokenTransport, createAdmission } from './admission.ts'
 import type { Breaker } from './breaker.ts'
-import { createCache } from './cache.ts'
+import { type Answer, createCache } from './cache.ts'
 import { withDeadline } from './deadline.ts'
 import { hasCode, isAbsence, isOutage, isRegistryError, RegistryError } from './errors.ts'
 import { makeBody, type PromptBody, type PromptSource, type PromptVersion } from './prompt.ts'
@@ -36,8 +36,12 @@ export interface Found {
 }
 
 export interface Loader {
+  /** Where the answers to a question are kept. Callers that ask often keep it. */
+  keysOf(name: string, wanted: Wanted): readonly Key[]
+  /** The value that `find` would answer from the cache, without waiting; `undefined` when it has more to do. */
+  fresh(keys: readonly Key[]): Found | undefined
   /** Fresh cache, then the registry, then (unless strict) the last good value. @throws what the registry said */
-  find(name: string, wanted: Wanted, limits: LoadLimits): Promise<Found>
+  find(keys: readonly Key[], limits: LoadLimits): Promise<Found>
   /** This process moved an alias: its own loads see it from now on. */
   aliasMoved(name: string, alias: string, version: number, limits: RequestOptions): Promise<void>
   /** What was known of this alias is no longer so. */
@@ -66,7 +70,8 @@ export interface LoaderOptions {
   readonly onTrouble: (error: RegistryError) => void
 }
 
-interface Key {
+/** One question to the registry. */
+export interface Key {
   readonly text: string
   readonly name: string
   readonly alias?: string
@@ -92,10 +97,11 @@ export function createLoader(options: LoaderOptions): Loader {
     ...part,
   })
 
-  async function find(name: string, wanted: Wanted, limits: LoadLimits): Promise<Found> {
+  const keysOf = (name: string, wanted: Wanted): readonly Key[] =>
+    'version' in wanted ? [keyOf(name, wanted)] : wanted.chain.map((alias) => keyOf(name, { alias }))
+
+  async function find(keys: readonly Key[], limits: LoadLimits): Promise<Found> {
     limits.signal?.throwIfAborted()
-    const keys =
-      'version' in wanted ? [keyOf(name, wanted)] : wanted.chain.map((alias) => keyOf(name, { alias }))
     const cached = recallFirst(keys, limits.maxAgeMs)
     if (cached !== 'unknown') return cached
     const older = strict ? undefined : lastGood(keys)
@@ -123,15 +129,17 @@ export function createLoader(options: LoaderOptions): Loader {
 
   function recall(key: Key, maxAgeMs: number | undefined): Found | 'absent' | 'unknown' {
     const answer = cache.read(key.text)
-    if (!answer) return 'unknown'
-    const ttl = maxAgeMs ?? (key.version === undefined || ttlMs === 0 ? ttlMs : VERSION_TTL_MS)
-    const age = now() - answer.confirmedAt
-    // A negative age means that the clock was set back: nobody knows how old the answer is.
-    if (age < 0 || age >= (answer.kind === 'absence' ? Math.min(ttl, LONGEST_ABSENCE_TTL_MS) : ttl))
-      return 'unknown'
+    if (!answer || !isFresh(key, answer, maxAgeMs)) return 'unknown'
     if (answer.kind === 'value') return foundAt(key, answer.value, 'cache', answer.confirmedAt)
     if (hasCode(answer.error, 'ALIAS_NOT_FOUND')) return 'absent'
     throw answer.error
+  }
+
+  function isFresh(key: Key, { kind, confirmedAt }: Answer<Entry>, maxAgeMs: number | undefined): boolean {
+    const ttl = maxAgeMs ?? (key.version === undefined || ttlMs === 0 ? ttlMs : VERSION_TTL_MS)
+    const age = now() - confirmedAt
+    // A negative age means that the clock was set back: nobody knows how old the answer is.
+    return age >= 0 && age < (kind === 'absence' ? Math.min(ttl, LONGEST_ABSENCE_TTL_MS) : ttl)
   }
 
   /** The last good value, however old. An alias of which nothing is known ends the search: it may exist. */
@@ -214,6 +222,16 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   return {
+    keysOf,
+    fresh(keys) {
+      for (const key of keys) {
+        const answer = cache.read(key.text)
+        if (!answer || !isFresh(key, answer, undefined)) return undefined
+        if (answer.kind === 'value') return foundAt(key, answer.value, 'cache', answer.confirmedAt)
+        if (!hasCode(answer.error, 'ALIAS_NOT_FOUND')) return undefined
+      }
+      return undefined
+    },
     find,
     async aliasMoved(name, alias, version, limits) {
       const key = keyOf(name, { alias })
@@ -222,7 +240,7 @@ export function createLoader(options: LoaderOptions): Loader {
       if (!isInUse) return
       try {
         const timeoutMs = limits.timeoutMs ?? options.timeoutMs
-        const { body } = await find(name, { version }, { timeoutMs, signal: limits.signal })
+        const { body } = await find(keysOf(name, { version }), { timeoutMs, signal: limits.signal })
         const entry = cache.peek(keyOf(name, { version }).text)?.answer
         if (entry?.kind === 'value' && entry.value.body === body) cache.write(key.text, entry.value)
       } catch {

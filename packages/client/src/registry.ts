@@ -2,7 +2,7 @@ import { createBreaker } from './breaker.ts'
 import { forMany, withDeadline } from './deadline.ts'
 import { digestOf } from './digest.ts'
 import { InvalidInput, isAbsence, isRegistryError, RegistryError } from './errors.ts'
-import { createLoader } from './loader.ts'
+import { createLoader, type Key } from './loader.ts'
 import { createMlflowTransport } from './mlflow.ts'
 import type { Defaults, LoadOptions, RegistryOptions, RegistryStatus, SeedReport } from './options.ts'
 import {
@@ -67,6 +67,10 @@ export interface Registry {
   close(): Promise<void>
 }
 
+interface Question extends Query {
+  readonly keys: readonly Key[]
+}
+
 /** @throws {InvalidInput} for a bad option, before any request */
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const settings = readSettings(options)
@@ -79,6 +83,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const breaker = createBreaker(now)
   const toPrompt = createPromptValues(now)
   const reporter = createReporter({ logger, now })
+  const plain = new Map<string, Question>()
   // Whatever was asked: an answer ends an outage for the loads, too.
   const answered = (name?: string) => reporter.answered(name, breaker.answered())
   const shared = {
@@ -109,10 +114,26 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     onAnswer: answered,
   })
 
-  async function resolve(query: Query): Promise<Prompt | undefined> {
+  /** A checked question, with the places of its answers. */
+  function read(reference: unknown, given: LoadOptions): Question {
+    const query = readQuery(reference, given, settings)
+    return { ...query, keys: loader.keysOf(query.name, query.wanted) }
+  }
+
+  /** Read once: an app asks a few questions very often. */
+  function readPlain(reference: string): Question {
+    const known = plain.get(reference)
+    if (known) return known
+    const question = read(reference, {})
+    if (plain.size >= maxEntries) plain.clear()
+    plain.set(reference, question)
+    return question
+  }
+
+  async function resolve(query: Question): Promise<Prompt | undefined> {
     const { name, wanted, signal, logFields } = query
     try {
-      const found = await loader.find(name, wanted, query)
+      const found = await loader.find(query.keys, query)
       const { source, cause } = found
       if (source === 'stale') reporter.fellBack({ name, wanted, source, cause, logFields })
       return toPrompt(found)
@@ -159,17 +180,18 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     }
   }
 
-  async function load(reference: string, given: LoadOptions = {}): Promise<Prompt | undefined> {
-    const query = readQuery(reference, given, settings)
+  async function load(reference: string, given?: LoadOptions): Promise<Prompt | undefined> {
+    const query = given === undefined ? readPlain(reference) : read(reference, given)
     checkOpen()
-    const prompt = await resolve(query)
+    const cached = given === undefined ? loader.fresh(query.keys) : undefined
+    const prompt = cached ? toPrompt(cached) : await resolve(query)
     if (prompt) reporter.loaded(prompt, query.logFields)
     return prompt
   }
 
   async function loadSet(references: readonly string[], given: LoadOptions = {}): Promise<PromptSet> {
     if (!Array.isArray(references)) refuse('names', references, 'a list of prompt names')
-    const queries = references.map((reference) => readQuery(reference, given, settings))
+    const queries = references.map((reference) => read(reference, given))
     // One derived signal for all: a set of more than ten would look like a leak on the caller's own.
     const signal = given.signal && forMany(AbortSignal.any([given.signal]))
     checkOpen()

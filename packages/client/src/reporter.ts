@@ -1,7 +1,7 @@
 import { defined } from './defined.ts'
 import { isOutage, isRegistryError, type RegistryError } from './errors.ts'
 import type { Wanted } from './loader.ts'
-import type { Logger } from './log.ts'
+import { type Logger, silent } from './log.ts'
 import type { RegistryStatus } from './options.ts'
 import type { Prompt, PromptSet, PromptSource } from './prompt.ts'
 
@@ -37,6 +37,7 @@ export function createReporter({ logger, now }: { logger: Logger; now: () => num
 
   return {
     loaded(prompt, logFields) {
+      if (logger === silent) return // a cached load is too quick to describe it for nobody
       const { source } = prompt
       logger[source === 'cache' ? 'debug' : 'info'](
         { prompt: prompt.name, ...described(prompt), ...logFields },
