@@ -1,5 +1,4 @@
-import { CONTENT_TAGS, contentFromTags, digestOf, InvalidInput, TAG } from '@promptkeep/client/protocol'
-import type { Tags } from './store.ts'
+import { CONTENT_TAGS, InvalidInput, TAG } from '@promptkeep/client/protocol'
 
 /** What setting or deleting a tag of an existing version means. */
 export type TagRule = 'free' | 'fixed' | 'model config'
@@ -24,12 +23,3 @@ export const refuseConfigEdit = (name: string, version: number) =>
     `The model config of ${name} version ${version} cannot be changed, for versions never change: register a new ` +
       'version with the other settings. (A server started with --allow-model-config-edit takes the edit and logs it.)',
   )
-
-/** Digest of a version's content; `undefined` where the tags hold no readable prompt. */
-export async function digestOfTags(tags: Tags): Promise<string | undefined> {
-  try {
-    return await digestOf(contentFromTags(tags))
-  } catch {
-    return undefined
-  }
-}

@@ -6,7 +6,7 @@ import { boolean, keyValue, list, orDefault, required, string } from './fields.t
 import { mlflowRequest } from './mlflow-request.ts'
 import { downloadUri, requireSource } from './model-source.ts'
 import { nextPage } from './page-token.ts'
-import { digestOfTags } from './prompt-digest.ts'
+import { requireDigest } from './prompt-digest.ts'
 import { readSearch, searchFields } from './registry-search.ts'
 import { isPrompt, modelName, stageName, tagKey, versionNumber, versionTag } from './rules.ts'
 import { listed, tagsOf, wireVersion } from './wire.ts'
@@ -48,7 +48,7 @@ export const modelVersions = (store: Store) => {
             runLink: run_link,
             description,
             tags,
-            digest: await digestOfTags(tags),
+            digest: await requireDigest(tags),
           },
           { actor: c.get('actor') },
         )
