@@ -106,6 +106,9 @@ export function describeTransport(name: string, open: () => Promise<Opened>, ski
       await expect(transport.find(prompt)).rejects.toMatchObject({ code: 'PROMPT_NOT_FOUND' })
       await expect(transport.findByAlias(prompt, 'a')).rejects.toMatchObject({ code: 'PROMPT_NOT_FOUND' })
       await expect(transport.versions(prompt)).rejects.toMatchObject({ code: 'PROMPT_NOT_FOUND' })
+      await expect(transport.moveAlias({ name: prompt, alias: 'a', to: 1 })).rejects.toMatchObject({
+        code: 'PROMPT_NOT_FOUND',
+      })
       await expect(transport.findByVersion(prompt, 1)).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' })
       await register()
       await expect(transport.findByAlias(prompt, 'a')).rejects.toMatchObject({

@@ -117,8 +117,8 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
   }
 
   function point({ name, alias, to, expected, reason }: AliasMove): Change {
-    const target = versionOf(name, to)
     const prompt = row(name)
+    const target = versionOf(name, to)
     const from = prompt.aliases.get(alias)
     if (expected !== undefined && expected !== (from ?? null)) {
       const said = from === undefined ? 'unset' : `at version ${from}`

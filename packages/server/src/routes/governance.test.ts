@@ -134,6 +134,35 @@ describe('alias', () => {
     expect((await move({ expected: 1 })).status).toBe(200)
     expect(await current()).toBe(2)
   })
+  it('answers the same request again with the change that it made, as when the first answer was lost', async () => {
+    const first = await move({ expected: 1, request_id: 'r-1' })
+    expect(first.status).toBe(200)
+    expect(await move({ expected: 1, request_id: 'r-1' })).toEqual(first)
+    expect(await store.changes.after(3, 10)).toHaveLength(1)
+    expect(await move({ version: 1, request_id: 'r-1' })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('needs an id of its own') },
+    })
+  })
+  it.each(['', 'x'.repeat(201), 7])('refuses the request id %j', async (given) => {
+    const { status, body } = await move({ request_id: given })
+    expect(status).toBe(400)
+    expect(body.message).toMatch(/^request_id must be a text of 1 to 200 characters; got /)
+    expect(await current()).toBe(1)
+  })
+  it('of a prompt that is absent says so; MLflow’s own route says it of the version, as MLflow does', async () => {
+    expect(await move({ name: 'nope', version: 1 })).toMatchObject({
+      status: 404,
+      body: { message: 'Registered Model with name=nope not found' },
+    })
+    const answer = await app.request('/api/2.0/mlflow/registered-models/alias', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'nope', alias: 'production', version: '1' }),
+    })
+    expect(answer.status).toBe(404)
+    expect(await answer.json()).toMatchObject({ message: 'Model Version (name=nope, version=1) not found' })
+  })
   it('tells that an alias is unset where another version was expected', async () => {
     expect(await move({ alias: 'experiment', expected: 1 })).toMatchObject({
       status: 409,

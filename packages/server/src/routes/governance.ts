@@ -19,7 +19,7 @@ import {
   versionTags,
 } from '@promptkeep/client/protocol'
 import type { ServerEnv } from '../env.ts'
-import type { Store } from '../store/store.ts'
+import { MAX_REQUEST_ID, type Store } from '../store/store.ts'
 import { VERSION } from '../version.ts'
 import { modelName } from './mlflow/rules.ts'
 import { authorOf, jsonBody, refuseInvalid } from './own-request.ts'
@@ -51,6 +51,8 @@ const Seeded = z.object({
   outcome: z.enum(['seeded', 'skipped', 'healed']),
   current: z.object({ version: whole, digest: text }).optional(),
 })
+const idLength = `a text of 1 to ${MAX_REQUEST_ID} characters`
+const requestId = z.string(idLength).min(1, idLength).max(MAX_REQUEST_ID, idLength)
 const Move = z.object(
   {
     name: text,
@@ -58,6 +60,7 @@ const Move = z.object(
     version: whole,
     expected: z.int('a whole number, or null for an unset alias').nullable().optional(),
     reason: text.optional(),
+    request_id: requestId.optional(),
   },
   'a JSON object',
 )
@@ -79,7 +82,9 @@ const seed = createRoute({
 const alias = createRoute({
   method: 'post',
   path: '/alias',
-  summary: 'Points an alias at a version; with `expected`, only if it is there now (null: if it is unset).',
+  summary:
+    'Points an alias at a version; with `expected`, only if it is there now (null: if it is unset). ' +
+    'The same `request_id` again answers the change that it made.',
   request: jsonRequest(Move),
   responses: {
     200: json(z.object({ change: Change }), 'The logged change.'),
@@ -120,13 +125,14 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
       return c.json(outcome, 200)
     })
     .openapi(alias, async (c) => {
-      const { name, alias, version, expected, reason } = c.req.valid('json')
+      const { name, alias, version, expected, reason, request_id: requestId } = c.req.valid('json')
       checkPromptName(name)
       checkAlias(alias)
       checkVersion(version)
       if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
       if (reason !== undefined) checkNote(reason, 'reason')
-      const change = await aliases.move({ name, alias, to: version, expected, ...authorOf(c, reason) })
+      const author = authorOf(c, reason)
+      const change = await aliases.move({ name, alias, to: version, expected, requestId, ...author })
       const { prompt, from, to, actor } = change
       log.info({ correlationId: c.get('correlationId'), prompt, alias, from, to, actor }, 'alias.moved')
       return c.json({ change: fromChange(change) as z.infer<typeof Change> }, 200)

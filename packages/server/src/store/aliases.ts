@@ -1,6 +1,12 @@
-import { type Change, Conflict, PromptNotFound, RegistryError } from '@promptkeep/client/protocol'
+import {
+  type Change,
+  Conflict,
+  InvalidInput,
+  PromptNotFound,
+  RegistryError,
+} from '@promptkeep/client/protocol'
 import { sql } from 'kysely'
-import { appendChange, lockLog } from './changes.ts'
+import { appendChange, changeOfRequest, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { type LockedModel, requireModel } from './model-rows.ts'
 import type { Tx } from './schema.ts'
@@ -26,7 +32,10 @@ export function createAliasStore({ db, dialect, now }: StoreContext): AliasStore
       db.transaction().execute(async (tx) => {
         const { name, alias, to, expected } = move
         await lockLog(tx, dialect)
-        const { modelId, digest } = await lockVersion(tx, dialect, name, to)
+        const { id: modelId } = await requireModel(tx, dialect, name)
+        const made = await madeBefore(tx, modelId, move)
+        if (made) return made
+        const { digest } = await lockVersion(tx, dialect, name, to)
         const from = await currentVersion(tx, modelId, alias)
         if (expected !== undefined && expected !== (from ?? null))
           throw new Conflict(conflictText(move, from), from ?? null)
@@ -40,6 +49,21 @@ export function createAliasStore({ db, dialect, now }: StoreContext): AliasStore
         await removeAliases(tx, { model: { id, name }, alias, at: now() }, author)
       }),
   }
+}
+
+/** @throws {InvalidInput} when another move had this id: its answer would be the wrong one */
+async function madeBefore(
+  tx: Tx,
+  modelId: number,
+  { alias, to, requestId }: AliasMove,
+): Promise<Change | undefined> {
+  const made = requestId === undefined ? undefined : await changeOfRequest(tx, modelId, requestId)
+  if (made && (made.alias !== alias || made.to !== to))
+    throw new InvalidInput(
+      `request_id ${JSON.stringify(requestId)} was used before, to point the alias ${made.alias} at version ` +
+        `${made.to}; a request that points ${alias} at version ${to} needs an id of its own.`,
+    )
+  return made
 }
 
 const newestVersion = sql`left join versions v on v.model_id = m.id and v.version = (
@@ -77,7 +101,7 @@ export interface Pointing {
 export async function pointAlias(
   tx: Tx,
   { model, alias, from, to, digest, at }: Pointing,
-  { actor, reason, evidence }: Author & { readonly evidence?: string | undefined },
+  { actor, reason, evidence, requestId }: Author & Pick<AliasMove, 'evidence' | 'requestId'>,
 ): Promise<Change> {
   await tx
     .insertInto('aliases')
@@ -95,6 +119,7 @@ export async function pointAlias(
       to,
       ...(digest !== null && { digest }),
       ...(evidence !== undefined && { evidence }),
+      requestId,
       at,
     },
     { actor, reason },

@@ -8,6 +8,7 @@ import type { Author, ChangeStore } from './store.ts'
 /** A change about to be logged. `evidence` of an edit is the JSON of `{ before, after }`. */
 export interface NewChange extends Omit<Change, 'seq' | 'actor' | 'reason'> {
   readonly modelId: number
+  readonly requestId?: string | undefined
 }
 
 /**
@@ -21,7 +22,7 @@ export async function lockLog(tx: Tx, dialect: SqlDialect): Promise<void> {
 /** Logs a change in the transaction that makes it; `lockLog` came first. */
 export async function appendChange(
   tx: Tx,
-  { modelId, ...change }: NewChange,
+  { modelId, requestId, ...change }: NewChange,
   { actor, reason }: Author,
 ): Promise<Change> {
   const row = {
@@ -38,9 +39,25 @@ export async function appendChange(
     reason: reason ?? null,
     evidence: change.evidence ?? null,
     at: change.at,
+    request_id: requestId ?? null,
   }
   await tx.insertInto('changes').values(row).execute()
   return toChange(row)
+}
+
+/** The change that an earlier sending of this request made to a prompt. */
+export async function changeOfRequest(
+  tx: Tx,
+  modelId: number,
+  requestId: string,
+): Promise<Change | undefined> {
+  const row = await tx
+    .selectFrom('changes')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('request_id', '=', requestId)
+    .executeTakeFirst()
+  return row && toChange(row)
 }
 
 /** What an edit replaced, for `evidence`. `null` is "there was none". */

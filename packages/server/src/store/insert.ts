@@ -4,7 +4,7 @@ import { nextNumber } from './counters.ts'
 import { type LockedModel, lockModel } from './model-rows.ts'
 import { kindOf, nameTaken } from './name-taken.ts'
 import type { SqlDialect, Tx } from './schema.ts'
-import type { Author, Tags, VersionDraft } from './store.ts'
+import { type Author, MAX_REQUEST_ID, type Tags, type VersionDraft } from './store.ts'
 import { insertTags, readTag } from './tags.ts'
 
 export interface ModelDraft {
@@ -83,9 +83,6 @@ export async function insertVersion(
   )
   return { version, change }
 }
-
-/** Postgres cannot index what is much longer. */
-const MAX_REQUEST_ID = 200
 
 /** An empty request id is none: it would make every such create the same request. @throws {InvalidInput} */
 export function requestIdOf(tags: Tags): string | null {

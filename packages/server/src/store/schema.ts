@@ -99,6 +99,8 @@ export interface ChangeTable {
   reason: string | null
   evidence: string | null
   at: number
+  /** Unique within the prompt; null when the request came without one. */
+  request_id: string | null
 }
 
 export interface ExperimentTable {

@@ -17,6 +17,9 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** Longest id of a request, in characters: Postgres cannot index what is much longer. */
+export const MAX_REQUEST_ID = 200
+
 export type Tags = Readonly<Record<string, string>>
 
 /** A prompt, or a plain MLflow model: they share one name space and these tables. */
@@ -188,6 +191,8 @@ export interface AliasMove extends Author {
   /** Compare-and-set: the version that must be current, `null` = unset, absent = do not compare. */
   readonly expected?: number | null | undefined
   readonly evidence?: string | undefined
+  /** Of this request, so that it may be sent again: 1 to `MAX_REQUEST_ID` characters, unique within the prompt. */
+  readonly requestId?: string | undefined
 }
 
 export interface AliasStore {
@@ -197,8 +202,10 @@ export interface AliasStore {
    */
   find(name: string, alias: string): Promise<ModelVersion | undefined>
   /**
-   * Points an alias and logs the change in one transaction, also when it pointed there before.
-   * @throws {VersionNotFound} @throws {Conflict}
+   * Points an alias and logs the change in one transaction, also when it pointed there before. A request id that this
+   * prompt has seen answers the change made then, and nothing is compared or moved: wherever the alias is by now.
+   * @throws {PromptNotFound} @throws {VersionNotFound} @throws {Conflict}
+   * @throws {InvalidInput} when the request id was used to move another alias, or to another version
    */
   move(move: AliasMove): Promise<Change>
   /** Absent alias: nothing happens and nothing is logged. @throws {PromptNotFound} */

@@ -1,4 +1,4 @@
-import { AliasNotFound, type Logger } from '@promptkeep/client/protocol'
+import { AliasNotFound, hasCode, type Logger, VersionNotFound } from '@promptkeep/client/protocol'
 import { Hono } from 'hono'
 import type { ServerEnv } from '../../env.ts'
 import type { Store } from '../../store/store.ts'
@@ -95,8 +95,12 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
       modelName(name)
       settableAlias(alias)
       const actor = c.get('actor')
-      const change = await aliases.move({ name, alias, to: versionNumber(name, version), actor })
-      const { prompt, from, to } = change
+      const to = versionNumber(name, version)
+      const change = await aliases.move({ name, alias, to, actor }).catch((error: unknown) => {
+        // MLflow looks for the version only, and so misses that, too, where there is no prompt.
+        throw hasCode(error, 'PROMPT_NOT_FOUND') ? new VersionNotFound(name, to) : error
+      })
+      const { prompt, from } = change
       log.info({ correlationId: c.get('correlationId'), prompt, alias, from, to, actor }, 'alias.moved')
       return c.json({})
     })

@@ -80,6 +80,51 @@ export function describeAliases(open: OpenStore) {
       expect(await store.aliases.find('x', 'production')).toBeUndefined()
     })
 
+    it('says that there is no such prompt before it looks for the version', async () => {
+      const store = await opened(open)
+      await expect(store.aliases.move({ name: 'nope', alias: 'a', to: 1, ...ada })).rejects.toMatchObject({
+        code: 'PROMPT_NOT_FOUND',
+        message: 'Registered Model with name=nope not found',
+      })
+    })
+
+    it('answers a repeated request with the change that it made, and compares and moves nothing', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two')
+      const move = { name: 'x', alias: 'production', to: 1, expected: null, requestId: 'r-1', ...ada }
+      const made = await store.aliases.move(move)
+      expect(await store.aliases.move(move)).toEqual(made)
+      await store.aliases.move({ ...move, to: 2, expected: 1, requestId: 'r-2' })
+      expect(await store.aliases.move(move)).toEqual(made)
+      expect((await store.aliases.find('x', 'production'))?.version).toBe(2)
+      expect(await store.changes.after(2, 10)).toHaveLength(2)
+    })
+
+    it('keeps request ids apart by prompt, and takes moves without one as often as they come', async () => {
+      const store = await opened(open)
+      for (const name of ['x', 'y']) await withPrompt(store, name, 'one')
+      const move = { alias: 'a', to: 1, requestId: 'r-1', ...ada }
+      expect(await store.aliases.move({ ...move, name: 'x' })).toMatchObject({ prompt: 'x' })
+      expect(await store.aliases.move({ ...move, name: 'y' })).toMatchObject({ prompt: 'y' })
+      for (let i = 0; i < 2; i++) await store.aliases.move({ name: 'x', alias: 'a', to: 1, ...ada })
+      expect(await store.changes.after(2, 10)).toHaveLength(4)
+    })
+
+    it('refuses a request id that another move had, and moves nothing', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two')
+      const move = { name: 'x', alias: 'a', to: 1, requestId: 'r-1', ...ada }
+      await store.aliases.move(move)
+      for (const other of [{ to: 2 }, { alias: 'b' }])
+        await expect(store.aliases.move({ ...move, ...other })).rejects.toMatchObject({
+          code: 'INVALID_INPUT',
+          message: expect.stringContaining(
+            'request_id "r-1" was used before, to point the alias a at version 1',
+          ),
+        })
+      expect((await store.prompts.get('x')).aliases).toEqual([{ alias: 'a', version: 1 }])
+    })
+
     it('compares and sets: the loser learns the current version', async () => {
       const store = await opened(open)
       await withPrompt(store, 'x', 'one', 'two')

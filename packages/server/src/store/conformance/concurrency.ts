@@ -32,6 +32,15 @@ export function describeConcurrency(open: OpenStore) {
       expect((await store.aliases.find('x', 'production'))?.version).toBe(won[0]?.to)
     })
 
+    it('makes one change of a move that is sent several times at the same time', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one')
+      const move = { name: 'x', alias: 'production', to: 1, expected: null, requestId: 'r-1', ...ada }
+      const made = await Promise.all(Array.from({ length: 8 }, () => store.aliases.move(move)))
+      expect(new Set(made.map(({ seq }) => seq))).toEqual(new Set([2]))
+      expect(await store.changes.after(1, 10)).toEqual([made[0]])
+    })
+
     it('records both of two moves; the last one holds', async () => {
       const store = await opened(open)
       await withPrompt(store, 'x', 'one', 'two')
