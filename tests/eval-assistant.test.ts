@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRegistry, type Registry } from '@promptkeep/client'
 import { silent } from '@promptkeep/client/protocol'
-import { createEvalDeps, type EvalOptions, type EvalReport, runEval } from '@promptkeep/evals'
+import { createEvalDeps, type EvalOptions, type EvalReport, exitCodeOf, runEval } from '@promptkeep/evals'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { readConfig } from '../apps/assistant/src/config.ts'
 import { PROMPT_DEFAULTS } from '../apps/assistant/src/prompt-defaults.ts'
@@ -114,7 +114,8 @@ describe.each([
       const version = await candidate('schedule', 'experiment', 'Be quick.')
       const report = await run({ suite: tone, promptAlias: 'experiment' })
       const reason = `no case used a prompt that has alias experiment (schedule v${version})`
-      expect(report).toMatchObject({ verdict: 'invalid', reasons: [reason] })
+      expect(report).toMatchObject({ verdict: 'not-concerned', reasons: [reason] })
+      expect(exitCodeOf(report)).toBe(2)
     })
 
     it('do not mix when two of them run at once with different aliases', async () => {

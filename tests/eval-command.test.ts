@@ -142,6 +142,54 @@ describe('promptkeep eval on our server', () => {
     expect(out).toContain('alone: INVALID\n  ! base was answered from default (version 0) in case hello')
   })
 
+  describe('with a candidate', () => {
+    let folder = ''
+    const reason = 'no case used a prompt that has alias experiment'
+    /** `first` asks the base alone, `second` also the memory. */
+    beforeAll(async () => {
+      folder = await mkdtemp(join(cwd, 'candidate-'))
+      for (const [name, index] of [
+        ['first', 0],
+        ['second', 1],
+      ] as const) {
+        await writeFile(join(folder, `${name}.json`), JSON.stringify([CASES[index]]))
+        const suite = {
+          name,
+          dataset: `${name}.json`,
+          target: target.url,
+          scorers: ['contains'],
+          threshold: 1,
+        }
+        await writeFile(join(folder, `${name}.yaml`), JSON.stringify(suite))
+      }
+      await registry.setAlias('memory', 'experiment', 1)
+    })
+
+    it('passes when one suite judged it, and another is not concerned', async () => {
+      const { code, out } = await run([folder, '--prompt-alias', 'experiment'])
+      expect(out).toContain(`first: NOT CONCERNED\n  ! ${reason} (memory v1)\n`)
+      expect(out).toContain('second: PASSED\n')
+      expect(out).not.toContain('note:')
+      expect(out).toContain(' (MLflow experiment promptkeep-evals)\n')
+      expect(out).toMatch(/\n2 suites: 1 passed, 0 failed, 0 without a verdict, 1 not concerned\n$/)
+      expect(code).toBe(0)
+    })
+
+    it('has no verdict when the one suite that was asked for is not concerned', async () => {
+      const { code, out, err } = await run([join(folder, 'first.yaml'), '--prompt-alias', 'experiment'])
+      expect({ code, said: out.split(reason).length - 1 }).toEqual({ code: 2, said: 1 })
+      expect(err).not.toContain('no suite used')
+    })
+
+    it('has no verdict on a second candidate that no suite used, and names it', async () => {
+      await registry.register({ name: 'weather', template: 'weather one.' })
+      await registry.setAlias('weather', 'experiment', 1)
+      const { code, err } = await run([folder, '--prompt-alias', 'experiment'])
+      expect(code).toBe(2)
+      expect(err).toContain('no suite used weather v1, which has alias experiment: it was not judged\n')
+    })
+  })
+
   it('ends at a signal, and leaves a run that says so', async () => {
     let stop: (signal: NodeJS.Signals) => void = () => undefined
     const stopped = new Promise<NodeJS.Signals>((resolve) => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRegistry, type Registry } from '@promptkeep/client'
-import { createEvalDeps, type EvalOptions, type EvalReport, runEval } from '@promptkeep/evals'
+import { createEvalDeps, type EvalOptions, type EvalReport, exitCodeOf, runEval } from '@promptkeep/evals'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type ChatTarget, startChatTarget } from './support/chat-target.ts'
 import { mlflowSkip, startMlflow } from './support/mlflow.ts'
@@ -146,7 +146,8 @@ describe.each([
       const version = await candidate('weather', 'experiment')
       const report = await run({ promptAlias: 'experiment' })
       const reason = `no case used a prompt that has alias experiment (weather v${version})`
-      expect(report).toMatchObject({ verdict: 'invalid', reasons: [reason] })
+      expect(report).toMatchObject({ verdict: 'not-concerned', reasons: [reason] })
+      expect(exitCodeOf(report)).toBe(2)
       expect((await readRun(server, report.run.id)).tags['promptkeep.invalid']).toBe(reason)
     })
 

@@ -138,18 +138,26 @@ describe('the lineage of a run', () => {
 
 describe('the lineage of a chain', () => {
   it('takes the candidate from the first alias and the others from the second', async () => {
-    const { prompts, problems } = await trace(cases({ memory: candidate, base: used(1) }), chain)
+    const { prompts, candidates, problems } = await trace(cases({ memory: candidate, base: used(1) }), chain)
     expect(problems).toEqual([])
+    expect(candidates).toEqual({ memory: { version: 2, cases: 1 } })
     expect(prompts).toMatchObject({ memory: { alias: 'experiment' }, base: { alias: 'production' } })
   })
 
-  it('refuses a run whose cases never used the candidate', async () => {
-    const { problems } = await trace(cases({ base: used(1) }), chain)
-    expect(problems).toEqual(['no case used a prompt that has alias experiment (memory v2)'])
+  it('says that no case used the candidate', async () => {
+    const { candidates, problems } = await trace(cases({ base: used(1) }), chain)
+    expect({ candidates, problems }).toEqual({
+      candidates: { memory: { version: 2, cases: 0 } },
+      problems: [],
+    })
+  })
+
+  it('has no candidates where every prompt must answer to one alias', async () => {
+    expect((await trace(cases({ memory: used(1) }))).candidates).toEqual({})
   })
 
   it('expects nothing of a run that broke off', async () => {
-    expect((await trace(cases({ base: used(1) }), { ...chain, complete: false })).problems).toEqual([])
+    expect((await trace(cases({}), { ...chain, complete: false })).problems).toEqual([])
   })
 
   it('refuses a candidate that was passed over', async () => {

@@ -13,11 +13,20 @@ export interface UsedPrompt {
   readonly cases: number
 }
 
+/** A prompt that has the first alias of a run's chain: what the run is for. */
+export interface Candidate {
+  readonly version: number
+  /** Cases that used it by that alias. */
+  readonly cases: number
+}
+
 /** Which prompts a run judged, and whether it may say so. */
 export interface RunLineage {
   readonly prompts: Readonly<Record<string, UsedPrompt>>
   /** Over name, version and digest of `prompts`; see `fingerprintOf`. */
   readonly fingerprint: string
+  /** By name; empty when the run asked for one alias, which every prompt must then answer to. */
+  readonly candidates: Readonly<Record<string, Candidate>>
   /** Why the run is no evidence about these prompts; empty when it is. */
   readonly problems: readonly string[]
 }
@@ -57,12 +66,13 @@ export async function traceLineage(results: readonly CaseResult[], rules: Lineag
     problems.push(...usedProblems(name, used, rules))
     if (version > 0) problems.push(...(await unknownProblems(name, lineage, rules.registry)))
   }
-  if (rules.complete) problems.push(...missingProblems(uses, rules))
+  if (rules.complete && uses.length === 0) problems.push('the target reported no prompts')
   return {
     prompts: Object.fromEntries(prompts),
     fingerprint: await fingerprintOf(
       prompts.map(([name, { version, digest }]) => ({ name, version, digest })),
     ),
+    candidates: candidatesOf(uses, rules),
     problems,
   }
 }
@@ -141,12 +151,14 @@ async function unknownProblems(
   return known.digest === digest ? [] : [`version ${version} of ${name} has another text in the registry`]
 }
 
-/** A chain's run is about the prompts that have its first alias. One that used none says nothing about them. */
-function missingProblems(uses: readonly Use[], { promptAlias, holders }: LineageRules): string[] {
-  if (uses.length === 0) return ['the target reported no prompts']
-  const [alias] = promptAlias
-  const judged = uses.some(({ name, lineage }) => lineage.alias === alias && holders.has(name))
-  if (judged || promptAlias.length < 2) return []
-  const candidates = [...holders].map(([name, version]) => `${name} v${version}`).sort()
-  return [`no case used a prompt that has alias ${alias} (${candidates.join(', ')})`]
+/** A chain's run is about the prompts that have its first alias. */
+function candidatesOf(
+  uses: readonly Use[],
+  { promptAlias, holders }: LineageRules,
+): Record<string, Candidate> {
+  if (promptAlias.length < 2) return {}
+  const casesOf = (wanted: string) =>
+    uses.filter(({ name, lineage }) => name === wanted && lineage.alias === promptAlias[0]).length
+  const names = [...holders].sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(names.map(([name, version]) => [name, { version, cases: casesOf(name) }]))
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type EvalReport, exitCodeOf, formatReport } from './report.ts'
+import { type EvalReport, formatReport } from './report.ts'
 
 const answer = (output: string) => ({
   output,
@@ -22,10 +22,11 @@ const REPORT: EvalReport = {
     memory: { version: 2, digest: 'd', alias: 'experiment', cases: 1 },
     base: { version: 1, digest: 'd', alias: 'production', cases: 3 },
   },
+  candidates: { memory: { version: 2, cases: 1 } },
   fingerprint: 'f',
   model: 'demo',
   judgeModel: 'gpt',
-  run: { id: 'r1', experimentId: '7' },
+  run: { id: 'r1', experimentId: '7', experiment: 'promptkeep-evals' },
   cases: [
     {
       case: { id: 'good' },
@@ -67,7 +68,7 @@ describe('a report', () => {
   judge         gpt
   prompts       memory v2 @experiment, 1 case
                 base v1 @production, 3 cases
-  run           r1 (experiment 7)
+  run           r1 (MLflow experiment promptkeep-evals)
   note: judge model gpt is recorded but unused: no scorer of this suite asks a judge
 
   failed  bad     filler: says "certainly!"
@@ -83,11 +84,7 @@ describe('a report', () => {
     expect(text).toContain('      | Certainly!\n')
   })
 
-  it.each([
-    { verdict: 'passed', code: 0 },
-    { verdict: 'failed', code: 1 },
-    { verdict: 'invalid', code: 2 },
-  ] as const)('$verdict is exit code $code', ({ verdict, code }) =>
-    expect(exitCodeOf({ verdict })).toBe(code),
-  )
+  it('says in words that no candidate reached a suite', () => {
+    expect(formatReport({ ...REPORT, verdict: 'not-concerned' })).toMatch(/^tone: NOT CONCERNED\n/)
+  })
 })

@@ -1,15 +1,18 @@
-import type { UsedPrompt } from './lineage.ts'
+import type { Candidate, UsedPrompt } from './lineage.ts'
 import type { Metrics } from './metrics.ts'
 import type { CaseResult } from './runner.ts'
 import type { Gate } from './suite.ts'
 
-/** `invalid`: the run says nothing, for or against, about the prompts that it was to judge. */
-export type Verdict = 'passed' | 'failed' | 'invalid'
+/**
+ * `invalid`: the run says nothing, for or against, about the prompts that it was to judge. `not-concerned`: none of
+ * the prompts that it was to judge was used in it; another suite may have judged them (see `concludeEvals`).
+ */
+export type Verdict = 'passed' | 'failed' | 'invalid' | 'not-concerned'
 
 export interface EvalReport {
   readonly suite: string
   readonly verdict: Verdict
-  /** Why it is `failed` or `invalid`; empty when passed. */
+  /** Why it is not `passed`; empty when it is. */
   readonly reasons: readonly string[]
   /** What else a reader should know. */
   readonly notes: readonly string[]
@@ -19,18 +22,16 @@ export interface EvalReport {
   /** Alias chain that was asked for. */
   readonly promptAlias: readonly string[]
   readonly prompts: Readonly<Record<string, UsedPrompt>>
+  /** In a chain: the prompts that have its first alias, and how many cases used each by it. */
+  readonly candidates: Readonly<Record<string, Candidate>>
   readonly fingerprint: string
   readonly model?: string | undefined
   readonly judgeModel?: string | undefined
   /** The MLflow run. */
-  readonly run: { readonly id: string; readonly experimentId: string }
+  readonly run: { readonly id: string; readonly experimentId: string; readonly experiment: string }
   readonly cases: readonly CaseResult[]
   readonly durationMs: number
 }
-
-/** 0 passed, 1 the gate failed, 2 no verdict. */
-export const exitCodeOf = ({ verdict }: Pick<EvalReport, 'verdict'>): 0 | 1 | 2 =>
-  verdict === 'passed' ? 0 : verdict === 'failed' ? 1 : 2
 
 /**
  * A report as a person reads it, ending in a line break.
@@ -51,12 +52,12 @@ export function formatReport(report: EvalReport, { verbose = false } = {}): stri
       index === 0 ? 'prompts' : '',
       describePrompt(name, used),
     ]),
-    ['run', `${run.id} (experiment ${run.experimentId})`],
+    ['run', `${run.id} (MLflow experiment ${run.experiment})`],
   ]
   const width = Math.max(...facts.map(([label]) => label.length))
   const shown = report.cases.filter(({ status }) => verbose || status === 'failed' || status === 'error')
   return [
-    `${suite}: ${verdict.toUpperCase()}`,
+    `${suite}: ${verdict.toUpperCase().replace('-', ' ')}`,
     ...reasons.map((reason) => `  ! ${reason}`),
     ...facts.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`),
     ...notes.map((note) => `  note: ${note}`),

@@ -178,6 +178,21 @@ describe('a run', () => {
     expect(logged).toMatchObject({ status, tags: { 'promptkeep.invalid': reason } })
   })
 
+  it('is not concerned when no case used the candidate: no pass, and said once', async () => {
+    await registry.register({ name: 'memory', template: 'Search first.' })
+    await registry.setAlias('memory', 'experiment', 1)
+    const report = await run({}, { promptAlias: 'experiment' })
+    const reason = 'no case used a prompt that has alias experiment (memory v1)'
+    expect(report).toMatchObject({
+      verdict: 'not-concerned',
+      reasons: [reason],
+      notes: [],
+      candidates: { memory: { version: 1, cases: 0 } },
+      run: { experiment: 'evals' },
+    })
+    expect(logged).toMatchObject({ status: 'FINISHED', tags: { 'promptkeep.invalid': reason } })
+  })
+
   it('says of an interruption that it was one', async () => {
     const stop = new AbortController()
     const onProgress = ({ passed }: Progress) => {

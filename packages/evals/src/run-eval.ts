@@ -74,7 +74,8 @@ export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<Eva
     await run.logParams({ ...lineageParams(lineage), ...(model === undefined ? {} : { model }) })
     await run.setTags({
       'mlflow.linkedPrompts': linkedPrompts(lineage),
-      ...(judged.verdict === 'invalid' ? invalidTag(judged.reasons.join('; ')) : {}),
+      // A run that no candidate reached is no evidence about one, and its gate was not judged.
+      ...(['invalid', 'not-concerned'].includes(judged.verdict) ? invalidTag(judged.reasons.join('; ')) : {}),
     })
     const endedAt = deps.now()
     await run.logMetrics(metrics, endedAt)
@@ -82,16 +83,17 @@ export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<Eva
     return {
       suite: suite.name,
       ...judged,
-      notes: notesOf(loaded, lineage, holders),
+      notes: notesOf(loaded, lineage, judged.verdict),
       gate: loaded.gate,
       metrics,
       dataset: { name: dataset.name, digest: dataset.digest },
       promptAlias,
       prompts: lineage.prompts,
+      candidates: lineage.candidates,
       fingerprint: lineage.fingerprint,
       model,
       judgeModel: options.judgeModel,
-      run: { id: run.id, experimentId: run.experimentId },
+      run: { id: run.id, experimentId: run.experimentId, experiment: deps.experiment },
       cases,
       durationMs: endedAt - startedAt,
     }

@@ -44,8 +44,18 @@ export function judgeRun(run: RunFacts): { verdict: Verdict; reasons: string[] }
     ...(others.length > 0 ? [`model ${options.model} was asked for and ${others.join(', ')} answered`] : []),
   ]
   if (problems.length > 0) return { verdict: 'invalid', reasons: problems }
+  const missed = whyNotConcerned(loaded.promptAlias, lineage)
+  if (missed !== undefined) return { verdict: 'not-concerned', reasons: [missed] }
   if (passes(loaded.gate, metrics)) return { verdict: 'passed', reasons: [] }
   return { verdict: 'failed', reasons: [whyFailed(loaded.gate, metrics)] }
+}
+
+/** A chain's run that used no candidate says nothing about one, however its gate came out. */
+function whyNotConcerned([alias]: readonly string[], { candidates }: RunLineage): string | undefined {
+  const all = Object.entries(candidates)
+  if (all.length === 0 || all.some(([, { cases }]) => cases > 0)) return undefined
+  const names = all.map(([name, { version }]) => `${name} v${version}`)
+  return `no case used a prompt that has alias ${alias} (${names.join(', ')})`
 }
 
 function whyFailed(gate: Gate, metrics: Metrics): string {
@@ -58,19 +68,18 @@ function whyFailed(gate: Gate, metrics: Metrics): string {
   return `${metric} is ${direction === 'higher' ? 'below' : 'above'} ${threshold}`
 }
 
-/** What a reader should know beside the verdict. */
+/** What a reader should know beside the verdict and its reasons. */
 export function notesOf(
-  { options: { judgeModel }, promptAlias }: LoadedSuite,
-  { prompts }: RunLineage,
-  holders: ReadonlyMap<string, number>,
+  { options: { judgeModel }, promptAlias: [alias] }: LoadedSuite,
+  { candidates }: RunLineage,
+  verdict: Verdict,
 ): string[] {
-  const [alias] = promptAlias
-  const unused = [...holders.keys()].filter((name) => !(name in prompts)).sort()
+  const unused = Object.keys(candidates).filter((name) => candidates[name]?.cases === 0)
   return [
     ...(judgeModel === undefined
       ? []
       : [`judge model ${judgeModel} is recorded but unused: no scorer of this suite asks a judge`]),
-    ...(promptAlias.length > 1 && unused.length > 0
+    ...(unused.length > 0 && verdict !== 'not-concerned'
       ? [`no case used ${unused.join(', ')}: this run says nothing about its alias ${alias}`]
       : []),
   ]

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import {
+  concludeEvals,
   createEvalDeps,
   EvalFailure,
   type EvalOptions,
   type EvalReport,
-  exitCodeOf,
   formatReport,
   type LoadedSuite,
   loadSuite,
@@ -81,11 +81,15 @@ export const evalCommand = (io: Io): Command =>
           signal: stop.signal,
         })
       })
-      const code = worstOf(outcomes, suites.length)
+      const { code, reasons } = conclude(outcomes, suites.length)
       if (outcomes.some((one) => 'error' in one && one.error.code === 'INFRASTRUCTURE'))
         io.err.write(START_HINT)
-      if (flags.json) printJson(io, { exitCode: code, suites: outcomes.map(asJson) })
+      if (flags.json) printJson(io, { exitCode: code, reasons, suites: outcomes.map(asJson) })
       else if (suites.length > 1) io.out.write(`${summaryOf(outcomes, suites.length)}\n`)
+      // A lone suite that no candidate reached has said so.
+      if (suites.length > 1 || !isNotConcerned(outcomes[0]))
+        for (const reason of reasons)
+          io.err.write(`${createStyle(io.err, io.env).red('error:')} ${printable(reason)}\n`)
       io.setExitCode(code)
     })
 
@@ -171,13 +175,21 @@ async function runAll({ suites, run, onOutcome, signal }: Batch): Promise<Outcom
   return outcomes
 }
 
-const codeOf = (outcome: Outcome): ExitCode => ('report' in outcome ? exitCodeOf(outcome.report) : 2)
+const isNotConcerned = (outcome: Outcome | undefined): boolean =>
+  outcome !== undefined && 'report' in outcome && outcome.report.verdict === 'not-concerned'
 
-/** No verdict outweighs a failed gate: it may hide one. A suite that was not run has none. */
-function worstOf(outcomes: readonly Outcome[], wanted: number): ExitCode {
-  const codes = outcomes.map(codeOf)
-  if (outcomes.length < wanted || codes.includes(2)) return 2
-  return codes.includes(1) ? 1 : 0
+const reportsOf = (outcomes: readonly Outcome[]): EvalReport[] =>
+  outcomes.flatMap((outcome) => ('report' in outcome ? [outcome.report] : []))
+
+/** A suite that was not run, or could not be, has no verdict; nor may it be said then what no suite used. */
+function conclude(
+  outcomes: readonly Outcome[],
+  wanted: number,
+): { readonly code: ExitCode; readonly reasons: readonly string[] } {
+  const reports = reportsOf(outcomes)
+  if (reports.length < wanted) return { code: 2, reasons: [] }
+  const { exitCode, reasons } = concludeEvals(reports)
+  return { code: exitCode, reasons }
 }
 
 function sayChecked(io: Io, flags: Flags, suites: readonly LoadedSuite[]): void {
@@ -204,6 +216,7 @@ function sayOutcome(io: Io, flags: Flags, outcome: Outcome): void {
     passed: style.green,
     failed: style.red,
     invalid: style.yellow,
+    'not-concerned': style.dim,
   }
   if ('error' in outcome) {
     io.err.write(
@@ -234,10 +247,15 @@ const clearLine = (io: Io): void => {
 }
 
 const summaryOf = (outcomes: readonly Outcome[], wanted: number): string => {
-  const count = (code: ExitCode) => outcomes.filter((outcome) => codeOf(outcome) === code).length
-  const left = wanted - outcomes.length
-  const parts = [`${count(0)} passed`, `${count(1)} failed`, `${count(2)} without a verdict`]
-  return `${wanted} suites: ${[...parts, ...(left > 0 ? [`${left} not run`] : [])].join(', ')}`
+  const reports = reportsOf(outcomes)
+  const count = (verdict: Verdict) => reports.filter((report) => report.verdict === verdict).length
+  const without = count('invalid') + outcomes.length - reports.length
+  const more = [
+    [count('not-concerned'), 'not concerned'],
+    [wanted - outcomes.length, 'not run'],
+  ].filter(([number]) => number !== 0)
+  const parts = [`${count('passed')} passed`, `${count('failed')} failed`, `${without} without a verdict`]
+  return `${wanted} suites: ${[...parts, ...more.map((part) => part.join(' '))].join(', ')}`
 }
 
 const asJson = (outcome: Outcome): object =>
