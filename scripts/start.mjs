@@ -1,6 +1,6 @@
 // `npm start`: registry server and assistant, set up, seeded and stopped together.
 import { spawn } from 'node:child_process'
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { accessSync, constants, createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { ensureReady, fail, root } from './setup.mjs'
 
@@ -9,8 +9,9 @@ ensureReady()
 const data = join(root, '.promptkeep')
 try {
   mkdirSync(data, { recursive: true })
+  accessSync(data, constants.W_OK | constants.X_OK)
 } catch (error) {
-  fail(`The data folder ${data} cannot be made: ${error.message}`)
+  fail(`The folder for data and logs, ${data}, must be a folder that this user can write (${error.code}).`)
 }
 
 const children = []
@@ -29,18 +30,19 @@ async function stop(code) {
   }
   process.exit(code)
 }
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void stop(0))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => void stop(0))
 
 /**
  * Starts one of the two. Its JSON log (stdout) goes to a file, its words for people (stderr) to the terminal;
- * resolves with the URL on which it listens. A group of its own: Ctrl-C reaches it through us, once.
+ * resolves with the URL on which it listens. A group of its own: Ctrl-C reaches it through us, once. The `ipc` channel
+ * carries nothing: it closes when we are gone, however that came about, and the two then stop by themselves.
  */
 function launch(name, command, env) {
   const child = spawn(process.execPath, command, {
     cwd: root,
     detached: true,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   children.push(child)
   const log = createWriteStream(join(data, `${name}.log`), { flags: 'a' })
@@ -65,12 +67,14 @@ function launch(name, command, env) {
   })
 }
 
-const external = process.env.MLFLOW_TRACKING_URI
-const registry = external ?? (await launch('registry', ['packages/cli/bin/promptkeep.js', 'serve']))
+const external = process.env.MLFLOW_TRACKING_URI?.trim()
+const registry = external || (await launch('registry', ['packages/cli/bin/promptkeep.js', 'serve']))
 const assistant = await launch('assistant', ['apps/assistant/dist/main.js'], {
   MLFLOW_TRACKING_URI: registry,
 })
 
+const where = registry === 'http://127.0.0.1:5055' ? '' : ` --tracking-uri ${registry}`
+const ttl = process.env.PROMPT_CACHE_TTL_SECONDS?.trim()
 process.stdout.write(`
 Registry   ${registry}${external ? '  (MLFLOW_TRACKING_URI; not started here)' : ''}
 Assistant  ${assistant}
@@ -79,10 +83,13 @@ Three things to try
   1. Open ${assistant} and say: remember that my tea is Earl Grey
      then ask: what do you know about my tea?
   2. Edit the line "Tone: …" in apps/assistant/prompts/orchestrator-base.md, then
-       npx promptkeep status apps/assistant/prompts
-       npx promptkeep push apps/assistant/prompts --alias production --message "a warmer tone"
-     and say hello again: the new text answers within the cache's TTL (PROMPT_CACHE_TTL_SECONDS, 300 s), no restart.
-  3. npx promptkeep history orchestrator-base   then   npx promptkeep alias orchestrator-base production 1
+       npx promptkeep status apps/assistant/prompts${where}
+       npx promptkeep push apps/assistant/prompts --alias production --message "a warmer tone"${where}
+     and say hello again: the new text answers within ${ttl || '300'} s (PROMPT_CACHE_TTL_SECONDS), no restart.
+  3. See what changed, and take it back, in the registry and in the file:
+       npx promptkeep history orchestrator-base${where}
+       npx promptkeep alias orchestrator-base production 1 --reason "the old tone was better"${where}
+       npx promptkeep pull apps/assistant/prompts --only orchestrator-base${where}
 
 Logs are in .promptkeep/*.log. Ctrl-C stops both.
 `)

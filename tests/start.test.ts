@@ -82,6 +82,34 @@ describe('npm start', { timeout: 120_000 }, () => {
     },
   )
 
+  it('a closed terminal, and even its own death, stop both', async () => {
+    for (const signal of ['SIGHUP', 'SIGKILL'] as const) {
+      const { dir: _, ...env } = await settings()
+      const run = start(env)
+      await run.until('Three things to try')
+      run.child.kill(signal)
+      await run.exited
+      for (const port of [env.PORT, env.ASSISTANT_PORT])
+        await expect
+          .poll(
+            () =>
+              fetch(`http://127.0.0.1:${port}/health`).then(
+                () => 'up',
+                () => 'down',
+              ),
+            { timeout: 20_000 },
+          )
+          .toBe('down')
+    }
+  })
+
+  it('an empty MLFLOW_TRACKING_URI is none', async () => {
+    const { dir: _, ...env } = await settings()
+    const run = start({ ...env, MLFLOW_TRACKING_URI: '' })
+    await run.until('Three things to try')
+    expect(run.output()).toContain('seeded=11 skipped=0')
+  })
+
   it('a taken port, an unwritable folder and a broken variable are one clear line each', async () => {
     const { dir, ...env } = await settings()
     const taken = createServer().listen(0, '127.0.0.1')

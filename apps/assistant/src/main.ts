@@ -75,6 +75,8 @@ const nextSignal = () =>
       resolve()
     }
     process.on('SIGINT', stop).on('SIGTERM', stop)
+    // Started by a script over an ipc channel: it is gone.
+    process.once('disconnect', () => stop('SIGTERM'))
   })
 
 const isCommand =

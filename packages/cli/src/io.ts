@@ -71,6 +71,8 @@ export function createIo(process: NodeJS.Process): Effects {
           resolve(signal)
         }
         process.on('SIGINT', stop).on('SIGTERM', stop)
+        // Started by a script over an ipc channel: it is gone.
+        process.once('disconnect', () => stop('SIGTERM'))
       }),
   }
 }
