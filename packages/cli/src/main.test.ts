@@ -211,7 +211,7 @@ describe('register', () => {
     { rule: 'no text', args: [], want: 'there is no text' },
     { rule: 'two texts', args: ['--template', 'a', '--file', 'b'], want: 'given twice' },
     { rule: 'an empty text', args: ['--template', ' \n'], want: 'template is empty' },
-    { rule: 'a missing file', args: ['--file', 'none.txt'], want: 'none.txt: cannot be read (ENOENT)' },
+    { rule: 'a missing file', args: ['--file', 'none.txt'], want: 'none.txt: does not exist' },
     { rule: 'a chat that is no list', args: ['--chat', '--template', '{}'], want: 'a JSON list of messages' },
     {
       rule: 'a setting out of range',

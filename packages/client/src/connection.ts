@@ -1,4 +1,5 @@
 import { InvalidInput } from './errors.ts'
+import { refuse } from './refuse.ts'
 import type { Env } from './settings.ts'
 
 /** Where the registry is, and what every request to it carries. */
@@ -46,11 +47,15 @@ export function readConnection(trackingUri: string, env: Env): Connection {
 function parseAddress(trackingUri: string): URL {
   const url = URL.canParse(trackingUri) ? new URL(trackingUri) : undefined
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url
-  const given = url ? `one that starts with ${url.protocol}` : 'something else'
-  throw new InvalidInput(
-    `trackingUri must be an http or https address, such as http://127.0.0.1:5055; got ${given}`,
+  refuse(
+    'trackingUri',
+    withoutCredentials(trackingUri),
+    'an http or https address, such as http://127.0.0.1:5055',
   )
 }
+
+/** Of any text: everything before an @, and what follows a ?, may be a secret. */
+const withoutCredentials = (text: string) => text.replace(/^(\w+:\/\/)?.*@/s, '$1…@').replace(/[?#].*/s, '')
 
 function basic(user: string, password: string): string {
   const bytes = new TextEncoder().encode(`${user}:${password}`)

@@ -29,8 +29,9 @@ export interface RegistryErrorOptions {
 /** Base of everything thrown on purpose. Callers branch on `code`, never on `message` or `instanceof`. */
 export class RegistryError extends Error {
   readonly code: ErrorCode
-  readonly mlflowCode?: string
-  readonly status?: number
+  // `declare`: a field without a value would be an own property that says `undefined` wherever an error is printed.
+  declare readonly mlflowCode?: string
+  declare readonly status?: number
 
   constructor(code: ErrorCode, message: string, options: RegistryErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })

@@ -45,7 +45,8 @@ export async function readPromptFile(path: string): Promise<PromptFile> {
 /** @throws {InvalidInput} when the file cannot be read, or is not UTF-8 (as a text editor's legacy encoding is not) */
 export async function readUtf8(path: string): Promise<string> {
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    throw new InvalidInput(`${path}: cannot be read (${cause.code})`, { cause })
+    const why = cause.code === 'ENOENT' ? 'does not exist' : `cannot be read (${cause.code})`
+    throw new InvalidInput(`${path}: ${why}`, { cause })
   })
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)

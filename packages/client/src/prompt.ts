@@ -186,9 +186,8 @@ function formatNamed(
     return compiled.format(values)
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error
-    throw new RegistryError(error.code, `prompt "${name}" version ${version}: ${error.message}`, {
-      cause: error,
-    })
+    // Not its cause: it would be printed below with the same words.
+    throw new RegistryError(error.code, `prompt "${name}" version ${version}: ${error.message}`)
   }
 }
 

@@ -1,0 +1,30 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { Conflict, InvalidInput, RegistryError } from './errors.ts'
+import { makeBody } from './prompt.ts'
+
+describe('an error that is printed', () => {
+  it('shows no field that it does not have', () => {
+    expect(Object.keys(new InvalidInput('bad'))).not.toContain('status')
+    expect(inspect(new InvalidInput('bad'))).not.toContain('undefined')
+    expect(inspect(new Conflict('lost', null))).not.toContain('undefined')
+  })
+
+  it('shows what the wire said', () => {
+    const error = new RegistryError('FORBIDDEN', 'no', { status: 403, mlflowCode: 'PERMISSION_DENIED' })
+    expect(error).toMatchObject({ status: 403, mlflowCode: 'PERMISSION_DENIED' })
+  })
+
+  it('says once why a prompt cannot be formatted', () => {
+    const prompt = makeBody({ name: 'memory', version: 3, template: '{{ what }}', tags: {}, digest: 'd' })
+    let printed = ''
+    try {
+      prompt.format({})
+    } catch (error) {
+      printed = inspect(error)
+    }
+    expect(printed).toContain('prompt "memory" version 3: missing variable "what"')
+    expect(printed.split('missing variable')).toHaveLength(2)
+    expect(printed).not.toContain('cause')
+  })
+})
