@@ -17,8 +17,8 @@ export function absence(
   const prompt = `prompt ${JSON.stringify(on.name ?? '?')}`
   if (code === 'ALIAS_NOT_FOUND') return `${prompt} has no alias "${on.alias}" at ${on.address}`
   if (code === 'PROMPT_NOT_FOUND') return `there is no ${prompt} at ${on.address}`
-  const version = on.version === undefined ? (on.alias ?? '') : String(on.version)
-  return `${prompt} has no version ${version} at ${on.address}`.replace('no version latest', 'version at all')
+  const ofAlias = on.alias === undefined || on.alias === 'latest' ? 'at all' : `behind alias "${on.alias}"`
+  return `${prompt} has no version ${on.version ?? ofAlias} at ${on.address}`
 }
 
 /**
