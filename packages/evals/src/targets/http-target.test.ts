@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { fingerprintOf } from '@promptkeep/client/protocol'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createHttpTarget } from './http-target.ts'
 
@@ -79,7 +80,7 @@ describe('a target over HTTP', () => {
       ],
       toolCalls: done().toolCalls,
       prompts: done().prompts,
-      fingerprint: 'f',
+      fingerprint: await fingerprintOf([{ name: 'memory', version: 1, digest: 'd1' }]),
       usage: { inputTokens: 10, outputTokens: 5, requests: 2 },
     })
   })
@@ -94,6 +95,32 @@ describe('a target over HTTP', () => {
     expect(messages.map(({ content }) => content)).toEqual(['one', 'you said one', 'two', 'you said two'])
     expect(toolCalls).toHaveLength(2)
     expect(usage).toEqual({ inputTokens: 20, outputTokens: 10, requests: 4 })
+  })
+
+  it('has the fingerprint of the prompts of all turns, not of the last', async () => {
+    const lineage = { version: 1, alias: 'production', digest: 'd', source: 'registry', ageMs: 0 }
+    const chat = await startChat((response, { body }) => {
+      const prompts = body.message === 'one' ? { base: lineage, memory: lineage } : { base: lineage }
+      stream(response, event('done', done({ prompts, fingerprint: `of ${body.message}` })))
+    })
+    const { prompts, fingerprint } = await ask(chat.url, { turns: ['one', 'two'] })
+    expect(Object.keys(prompts)).toEqual(['base', 'memory'])
+    const triples = ['memory', 'base'].map((name) => ({ name, version: 1, digest: 'd' }))
+    expect(fingerprint).toBe(await fingerprintOf(triples))
+  })
+
+  it('refuses a case with a context by its name, and asks nothing', async () => {
+    const chat = await startChat((response) => stream(response, event('done', done())))
+    const { error, output } = await ask(chat.url, { input: 'hi', context: { onboarded: true } })
+    expect({ error, output }).toEqual({
+      error: {
+        kind: 'configuration',
+        message: expect.stringMatching(/^case a has a context \(onboarded\), .* over HTTP cannot/),
+      },
+      output: '',
+    })
+    expect(chat.asked).toEqual([])
+    expect((await ask(chat.url, { input: 'hi', context: {} })).error).toBeUndefined()
   })
 
   it('has no lineage when a prompt changed between two turns', async () => {

@@ -1,10 +1,12 @@
+import type { Lineage } from '@promptkeep/client'
+import { fingerprintOf } from '@promptkeep/client/protocol'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { z } from 'zod'
 import { messageOf } from '../errors.ts'
 import type { Target, TargetCase, TargetOptions, TargetResult } from '../target.ts'
 
 type Problem = NonNullable<TargetResult['error']>
-type Answer = Omit<TargetResult, 'messages'>
+type Answer = Omit<TargetResult, 'messages' | 'fingerprint'>
 
 /** What the last event of a chat stream says of the turn. Further keys are ignored: an endpoint may say more. */
 const Evidence = z.object({
@@ -39,6 +41,9 @@ const OUTAGES: readonly (string | undefined)[] = ['prompts_unavailable', 'model_
  * `{ message, model, conversation_id }` with the tenant as `X-User-Id` and the alias chain as `X-Promptkeep-Alias`.
  * Events `delta` `{ content }` are the answer; the last one is `done`, or `error` `{ error, error_type }`, with
  * conversation, prompts, tool calls, fingerprint, model and usage. 403 says that nobody may choose prompts.
+ *
+ * A case's `context` prepares its user inside the application, which no request of a chat can do: such a case is
+ * refused rather than run against a user that is not the one it is about.
  */
 export function createHttpTarget(
   url: string,
@@ -66,6 +71,8 @@ export function createHttpTarget(
 
   return {
     async run(testCase, options) {
+      const unmet = unmetContext(testCase)
+      if (unmet) return { ...NO_ANSWER, messages: [], fingerprint: await fingerprintOf([]), error: unmet }
       const messages: { role: string; content: string }[] = []
       let answer = NO_ANSWER
       let conversation: string | undefined
@@ -80,10 +87,10 @@ export function createHttpTarget(
         if (seen.output !== '') messages.push({ role: 'assistant', content: seen.output })
         const problem = seen.problem ?? changedPrompt(answer, seen)
         answer = joined(answer, seen)
-        if (problem) return { ...answer, messages, error: problem }
+        if (problem) return { ...(await fingerprinted(answer)), messages, error: problem }
         conversation = seen.evidence?.conversation_id ?? conversation
       }
-      return { ...answer, messages }
+      return { ...(await fingerprinted(answer)), messages }
     },
   }
 }
@@ -92,8 +99,26 @@ const NO_ANSWER: Answer = {
   output: '',
   toolCalls: [],
   prompts: {},
-  fingerprint: '',
   usage: { inputTokens: 0, outputTokens: 0, requests: 0 },
+}
+
+/** Over the prompts of every turn: the endpoint's own is over those of one. */
+async function fingerprinted(answer: Answer): Promise<Omit<TargetResult, 'messages'>> {
+  const triples = Object.entries(answer.prompts).map(([name, { version, digest }]) => ({
+    name,
+    version,
+    digest,
+  }))
+  return { ...answer, fingerprint: await fingerprintOf(triples) }
+}
+
+function unmetContext({ id, context = {} }: TargetCase): Problem | undefined {
+  const keys = Object.keys(context)
+  if (keys.length === 0) return undefined
+  return {
+    kind: 'configuration',
+    message: `case ${id} has a context (${keys.join(', ')}), which a target over HTTP cannot prepare: leave it out, or name a target of this process`,
+  }
 }
 
 const turnsOf = ({ input, turns }: TargetCase): readonly string[] => turns ?? [input ?? '']
@@ -107,18 +132,11 @@ interface Turn {
 
 /** The last turn's answer, with what every turn called, used and cost. */
 function joined(before: Answer, { output, evidence = {} }: Turn): Answer {
-  const {
-    prompts = {},
-    toolCalls = [],
-    fingerprint = before.fingerprint,
-    model,
-    usage = NO_ANSWER.usage,
-  } = evidence
+  const { prompts = {}, toolCalls = [], model, usage = NO_ANSWER.usage } = evidence
   return {
     output,
     toolCalls: [...before.toolCalls, ...toolCalls],
-    prompts: { ...before.prompts, ...(prompts as Answer['prompts']) },
-    fingerprint,
+    prompts: { ...before.prompts, ...(prompts as Record<string, Lineage>) },
     ...(model === undefined ? {} : { model }),
     usage: {
       inputTokens: before.usage.inputTokens + usage.inputTokens,
