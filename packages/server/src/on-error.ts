@@ -1,4 +1,5 @@
 import { Conflict, type Logger, RegistryError, WIRE } from '@promptkeep/client/protocol'
+import { SqlError } from '@promptkeep/sql'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
@@ -19,16 +20,18 @@ export const onError = (log: Logger) =>
     if (error instanceof RegistryError) return refuse(c, error)
     if (error instanceof HTTPException) return badRequest(c, error)
     if (brokeOff(error)) return c.json(errorBody('BAD_REQUEST', 'The request broke off.'), 400)
+    const request = { correlationId: c.get('correlationId'), method: c.req.method, path: c.req.path }
+    if (error instanceof SqlError && error.code === 'UNAVAILABLE') {
+      const cause = error.cause instanceof Error ? { cause: error.cause.message } : {}
+      log.warn({ ...request, err: { message: error.message, ...cause } }, 'database.unavailable')
+      return c.json(errorBody('TEMPORARILY_UNAVAILABLE', unavailableText(error.message)), 503)
+    }
     const { name, message, stack } = error
-    const correlationId = c.get('correlationId')
-    log.error(
-      { correlationId, method: c.req.method, path: c.req.path, err: { name, message, stack } },
-      'request.failed',
-    )
+    log.error({ ...request, err: { name, message, stack } }, 'request.failed')
     return c.json(
       errorBody(
         'INTERNAL_ERROR',
-        `The server failed; its log has the cause under correlation id ${correlationId}.`,
+        `The server failed; its log has the cause under correlation id ${request.correlationId}.`,
       ),
       500,
     )
@@ -42,6 +45,10 @@ export const noSuchPath = (c: Context, allow: readonly string[]): Response => {
   const message = `The method ${c.req.method} is not allowed for ${c.req.path}; allowed are ${allow.join(', ')}.`
   return c.json(errorBody('BAD_REQUEST', message), 405)
 }
+
+/** An answer that was lost on its way from the database may stand for a write that was kept. */
+const unavailableText = (reason: string) =>
+  `The database cannot be used now: ${reason}. Nothing is acknowledged; try again.`
 
 function errorBody(code: string, message: string): ErrorBody {
   return {

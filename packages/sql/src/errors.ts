@@ -1,13 +1,18 @@
-/** What went wrong below the queries. `CANNOT_OPEN` covers a missing folder, a wrong file and a silent server. */
+/**
+ * What went wrong below the queries. `CANNOT_OPEN` covers a missing folder, a wrong file and a silent server;
+ * `UNAVAILABLE` an open database that cannot be reached, is locked or full: the same may succeed later. Its message
+ * names no host and no path; `cause` is what the driver said.
+ */
 export type SqlErrorCode =
   | 'INVALID_URL'
   | 'CANNOT_OPEN'
+  | 'UNAVAILABLE'
   | 'NEWER_DATABASE'
   | 'CHANGED_MIGRATION'
   | 'BAD_VALUE'
   | 'BAD_STATEMENT'
 
-/** Thrown on purpose by this package; what the database itself refuses keeps the driver's own error. */
+/** Thrown on purpose by this package; a statement that the database refuses keeps the driver's own error. */
 export class SqlError extends Error {
   readonly code: SqlErrorCode
 

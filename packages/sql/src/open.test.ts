@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Migration } from './migrate.ts'
 import { openDatabase } from './open.ts'
+import { openSqlite } from './sqlite.ts'
 
 async function folder() {
   const path = await mkdtemp(join(tmpdir(), 'promptkeep-open-'))
@@ -161,6 +162,44 @@ describe('openDatabase', () => {
     await expect(failed).rejects.toThrow('changed my mind')
     await db.transaction().execute((tx) => tx.insertInto('numbers').values({ n: 2 }).execute())
     expect(await stored(db)).toEqual([2])
+  })
+
+  it('that another process locks says so, and goes on after it', async () => {
+    const path = join(await folder(), 'a.db')
+    const db = await opened(`sqlite:${path}`)
+    const other = openSqlite({ path })
+    onTestFinished(() => other.close())
+    other.run('begin immediate')
+    const insert = (n: number) => db.insertInto('numbers').values({ n }).execute()
+    await expect(insert(1)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'the SQLite file is locked by another process, and still was after 5 s',
+    })
+    other.run('rollback')
+    // A statement that stayed behind would make every commit fail.
+    await db.transaction().execute((tx) => tx.insertInto('numbers').values({ n: 2 }).execute())
+    await insert(3)
+    expect(await stored(db)).toEqual([2, 3])
+  }, 20_000)
+
+  it('says that the disk is full, keeps nothing of that transaction, and goes on when there is room', async () => {
+    const db = await opened(`sqlite:${join(await folder(), 'a.db')}`)
+    await sql`create table texts (t text)`.execute(db)
+    const full = { name: 'SqlError', code: 'UNAVAILABLE', message: 'the disk of the SQLite file is full' }
+    const fill = () =>
+      db.transaction().execute(async (tx) => {
+        await tx.insertInto('numbers').values({ n: 1 }).execute()
+        await sql`insert into texts values (${'x'.repeat(100_000)})`.execute(tx)
+      })
+    await sql`pragma max_page_count = 10`.execute(db) // SQLite's own way to play a full disk
+    await expect(fill()).rejects.toMatchObject(full)
+    await expect(sql`insert into texts values (${'x'.repeat(100_000)})`.execute(db)).rejects.toMatchObject(
+      full,
+    )
+    expect(await stored(db)).toEqual([])
+    await sql`pragma max_page_count = 1000000`.execute(db)
+    await fill()
+    expect(await stored(db)).toEqual([1])
   })
 
   it('serialises transactions of one process', async () => {

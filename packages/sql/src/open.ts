@@ -131,7 +131,8 @@ function connectPostgres<Tables>(url: string, onError: (error: Error) => void): 
     async check() {
       try {
         await sql`select 1`.execute(db)
-      } catch (cause) {
+      } catch (error) {
+        const cause = error instanceof SqlError ? error.cause : error
         const reason = cause instanceof AggregateError ? cause.errors[0] : cause
         const text = reason instanceof Error ? reason.message : String(reason)
         throw new SqlError('CANNOT_OPEN', `Cannot reach Postgres at ${server}: ${text}`, { cause })

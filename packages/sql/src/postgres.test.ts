@@ -32,6 +32,17 @@ describe.skipIf(postgresSkip)(`a connection to Postgres ${postgresSkip}`.trim(),
     expect((await sql`select 1 as one`.execute(db)).rows).toEqual([{ one: 1 }])
   })
 
+  it('that cannot be made any more is an outage; a statement that is refused is none', async () => {
+    const gone = await startPostgres()
+    onTestFinished(() => gone.stop())
+    const { db, close } = await openDatabase(await gone.createDatabase(), { migrations: [] })
+    onTestFinished(close)
+    await expect(sql`select nothing`.execute(db)).rejects.toMatchObject({ code: '42703' })
+    await gone.stop()
+    for (let i = 0; i < 2; i++)
+      await expect(sql`select 1`.execute(db)).rejects.toMatchObject({ name: 'SqlError', code: 'UNAVAILABLE' })
+  })
+
   it('that breaks inside a transaction fails it, and keeps nothing', async () => {
     const url = await postgres.createDatabase()
     const { db, close } = await openDatabase<{ t: { n: number } }>(url, { migrations: [] })
@@ -41,7 +52,7 @@ describe.skipIf(postgresSkip)(`a connection to Postgres ${postgresSkip}`.trim(),
       await sql`insert into t values (1)`.execute(tx)
       await sql`select pg_terminate_backend(pg_backend_pid())`.execute(tx)
     })
-    await expect(broken).rejects.toThrow()
+    await expect(broken).rejects.toMatchObject({ name: 'SqlError', code: 'UNAVAILABLE' })
     expect(await db.selectFrom('t').selectAll().execute()).toEqual([])
   })
 })

@@ -7,6 +7,7 @@ import {
 } from 'kysely'
 import pg from 'pg'
 import { SqlError } from './errors.ts'
+import { postgresOutage } from './outage.ts'
 import { checkValue } from './values.ts'
 
 const INT8 = 20
@@ -35,7 +36,10 @@ export function postgresDialect(url: string, onError: (error: Error) => void): D
   return new PostgresDialect({
     pool: {
       async connect() {
-        const client = await pool.connect()
+        const client = await pool.connect().catch((error: unknown) => {
+          // Whatever the reason, also a password that was changed: nobody can be asked.
+          throw new SqlError('UNAVAILABLE', 'Postgres cannot be reached', { cause: error })
+        })
         return {
           query: guarded(client),
           release: () => client.release(),
@@ -52,7 +56,9 @@ function guarded(client: pg.PoolClient): PostgresPoolClient['query'] {
   function query(sql: string | PostgresCursor<unknown>, parameters: readonly unknown[] = []): unknown {
     if (typeof sql !== 'string') throw new Error('Streaming is not supported')
     const values = parameters.map((value, index) => checkValue(value, index + 1))
-    return client.query(sql, values)
+    return client.query(sql, values).catch((error: unknown) => {
+      throw postgresOutage(error)
+    })
   }
   return query
 }

@@ -79,7 +79,7 @@ function createLease(writer: SqliteConnection, reader: SqliteConnection | undefi
       release = await turns.acquire()
       try {
         // IMMEDIATE: a transaction that reads first and writes later would fail half-way if another process wrote.
-        writer.run('begin immediate')
+        writer.execute('begin immediate')
       } catch (error) {
         release()
         throw error
@@ -89,9 +89,10 @@ function createLease(writer: SqliteConnection, reader: SqliteConnection | undefi
       // After a failed commit Kysely rolls back once more; by then the turn may be somebody else's.
       if (!release) return
       try {
-        writer.run(statement)
+        // A full disk ends the transaction by itself, and a second rollback would hide why.
+        if (statement === 'commit' || writer.inTransaction) writer.run(statement)
       } catch (error) {
-        // A full disk ends the transaction by itself; otherwise it must not stay open for the next one.
+        // It must not stay open for the next one.
         if (writer.inTransaction) writer.run('rollback')
         throw error
       } finally {
@@ -102,7 +103,7 @@ function createLease(writer: SqliteConnection, reader: SqliteConnection | undefi
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       if (release) return run<R>(writer, query)
       if (reader && isRead(query)) return run<R>(reader, query)
-      return turns.run(() => run<R>(writer, query))
+      return turns.run(() => (isWrite(query) ? runAlone<R>(writer, query) : run<R>(writer, query)))
     },
     // biome-ignore lint/correctness/useYield: there is nothing to yield, and Kysely asks for a generator.
     async *streamQuery() {
@@ -113,6 +114,21 @@ function createLease(writer: SqliteConnection, reader: SqliteConnection | undefi
 
 const isRead = ({ query, sql }: CompiledQuery) =>
   query.kind === 'SelectQueryNode' || (query.kind === 'RawNode' && /^\s*select\b/i.test(sql))
+
+const isWrite = ({ sql }: CompiledQuery) => /^\s*(insert|update|delete|replace|with)\b/i.test(sql)
+
+/** A write outside a transaction gets one: then the lock is what it waits for, and nothing is left half-run. */
+function runAlone<R>(writer: SqliteConnection, query: CompiledQuery): QueryResult<R> {
+  writer.execute('begin immediate')
+  try {
+    const result = run<R>(writer, query)
+    writer.run('commit')
+    return result
+  } catch (error) {
+    if (writer.inTransaction) writer.run('rollback')
+    throw error
+  }
+}
 
 function run<R>(connection: SqliteConnection, { sql, parameters }: CompiledQuery): QueryResult<R> {
   const { rows, changes } = connection.run(sql, parameters)

@@ -1,5 +1,6 @@
 import Libsql from 'libsql'
 import { SqlError } from './errors.ts'
+import { sqliteOutage } from './outage.ts'
 import { countPlaceholders } from './statement.ts'
 import { checkValue, type SqlValue } from './values.ts'
 
@@ -15,6 +16,12 @@ export interface Result {
 export interface SqliteConnection {
   /** Runs one statement with `?` placeholders. Integers are stored and read back as integers, bytes as Uint8Array. */
   run(sql: string, parameters?: readonly unknown[]): Result
+  /**
+   * Runs a statement that may find the database locked, without parameters or rows, and keeps nothing of it. A kept
+   * statement that failed so counts as running until it is garbage-collected (the binding cannot reset it), and until
+   * then no transaction of this connection can be committed.
+   */
+  execute(sql: string): void
   readonly inTransaction: boolean
   close(): void
 }
@@ -36,7 +43,7 @@ export interface SqliteOptions {
  * number of parameters in silence; none of that passes here. Integers are bound as BigInt, which SQLite stores
  * as INTEGER, or as '7' in a TEXT column.
  *
- * @throws {SqlError} `CANNOT_OPEN`
+ * @throws {SqlError} `CANNOT_OPEN`; and its calls `UNAVAILABLE`
  */
 export function openSqlite({ path, readOnly, busyTimeoutMs = 5000, maxStatements = 500 }: SqliteOptions) {
   const database = open(path)
@@ -60,6 +67,14 @@ export function openSqlite({ path, readOnly, busyTimeoutMs = 5000, maxStatements
   }
 
   function run(sql: string, parameters: readonly unknown[] = []): Result {
+    try {
+      return runPrepared(sql, parameters)
+    } catch (error) {
+      throw sqliteOutage(error, busyTimeoutMs)
+    }
+  }
+
+  function runPrepared(sql: string, parameters: readonly unknown[]): Result {
     const prepared = prepare(sql)
     if (parameters.length !== prepared.parameters)
       throw new SqlError(
@@ -81,6 +96,13 @@ export function openSqlite({ path, readOnly, busyTimeoutMs = 5000, maxStatements
 
   const connection: SqliteConnection = {
     run,
+    execute(sql) {
+      try {
+        database.exec(sql)
+      } catch (error) {
+        throw sqliteOutage(error, busyTimeoutMs)
+      }
+    },
     get inTransaction() {
       return database.inTransaction
     },
@@ -124,7 +146,8 @@ function switchToWal(connection: SqliteConnection, timeoutMs: number) {
   const pauseMs = 20
   for (let waitedMs = 0; ; waitedMs += pauseMs) {
     try {
-      const [row] = connection.run('pragma journal_mode = WAL').rows
+      connection.execute('pragma journal_mode = WAL')
+      const [row] = connection.run('pragma journal_mode').rows
       if (row?.journal_mode !== 'wal')
         throw new SqlError('CANNOT_OPEN', `this place does not support SQLite's WAL (${row?.journal_mode})`)
       return
@@ -136,7 +159,7 @@ function switchToWal(connection: SqliteConnection, timeoutMs: number) {
 }
 
 const isBusy = (error: unknown) =>
-  error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE_BUSY')
+  error instanceof SqlError && String((error.cause as NodeJS.ErrnoException)?.code).startsWith('SQLITE_BUSY')
 
 function open(path: string) {
   try {
