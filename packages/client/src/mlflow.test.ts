@@ -200,9 +200,9 @@ describe('requests', () => {
     expect(ids[0]).toBe(ids[1])
   })
 
-  it('a compared move is never sent twice: the second would fail because the first succeeded', async () => {
-    let moves = 0
-    const { transport } = await serve((request, response) => {
+  it('a compared move whose answer was lost is sent again under the same id', async () => {
+    const ids: string[] = []
+    const { transport } = await serve((request, response, body) => {
       if (request.url?.endsWith('/capabilities')) {
         return json(response, 200, {
           server: 'promptkeep',
@@ -212,12 +212,16 @@ describe('requests', () => {
           history: true,
         })
       }
-      moves++
-      request.socket.destroy()
+      ids.push(JSON.parse(body).request_id)
+      if (ids.length === 1) return request.socket.destroy() // it was made, and nobody heard
+      const change = { kind: 'alias.moved', prompt: 'memory', alias: 'a', from: 1, to: 2, at: 1 }
+      json(response, 200, { change })
     })
     const move = { name: 'memory', alias: 'a', to: 2, expected: 1 }
-    await expect(transport.moveAlias(move)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
-    expect(moves).toBe(1)
+    expect(await transport.moveAlias(move)).toMatchObject({ from: 1, to: 2 })
+    expect(await transport.moveAlias(move)).toMatchObject({ from: 1, to: 2 })
+    expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/)
+    expect([ids[1] === ids[0], ids[2] === ids[0]]).toEqual([true, false])
   })
 
   it('capabilities are asked for once, and again after an outage', async () => {

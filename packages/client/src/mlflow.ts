@@ -101,7 +101,7 @@ export function createMlflowTransport(options: MlflowOptions): Transport {
     moveAlias: (move, limits) =>
       within(limits, async (tools) => {
         const { compareAndSet } = await tools.capabilities()
-        return compareAndSet ? ourMove(move, tools.send) : stockMove(move, tools)
+        return compareAndSet ? ourMove(move, newId(), tools.send) : stockMove(move, tools)
       }),
     seed: (draft, limits) =>
       within(limits, async (tools) => {
@@ -146,29 +146,26 @@ async function makePromptIfAbsent(draft: VersionDraft, api: MlflowApi): Promise<
   }
 }
 
-async function ourMove({ name, alias, to, expected, reason }: AliasMove, send: Send): Promise<Change> {
+async function ourMove(move: AliasMove, requestId: string, send: Send): Promise<Change> {
+  const { to, ...where } = move
+  const about = { ...where, version: to }
   const answer = await send({
     method: 'POST',
     path: `${ROOT}/alias`,
-    body: { name, alias, version: to, expected, reason },
-    about: { name, alias, version: to },
-    // A comparison that succeeded would fail the second time.
-    ...(expected !== undefined && { beforeRetry: 'never' }),
+    // By its id the server knows a move that it already made: a lost answer is asked for again, and moves nothing.
+    body: { ...about, request_id: requestId },
+    about,
   })
   return toChange(readRecord(answer, 'answer').change)
 }
 
 async function ourSeed(draft: VersionDraft & { readonly alias: string }, send: Send): Promise<SeedResult> {
-  const { name, alias, description, template, modelConfig, responseFormat, tags, commitMessage } = draft
+  const { modelConfig, responseFormat, commitMessage, ...rest } = draft
   const body = {
-    name,
-    alias,
-    description,
-    template,
+    ...rest,
     model_config: modelConfig,
     response_format: responseFormat,
-    tags,
     commit_message: commitMessage,
   }
-  return toSeedResult(await send({ method: 'POST', path: `${ROOT}/seed`, body, about: { name, alias } }))
+  return toSeedResult(await send({ method: 'POST', path: `${ROOT}/seed`, body, about: draft }))
 }

@@ -119,7 +119,7 @@ export interface Transport {
   versions(name: string, page?: PageRequest, options?: RequestOptions): Promise<Page<PromptVersion>>
   /** Appends a version, making the prompt when it is new. A retry inside makes no second version. */
   register(draft: VersionDraft, options?: RequestOptions): Promise<PromptVersion>
-  /** Points an alias. @throws {Conflict} when `expected` is given and is not the current version. */
+  /** Points an alias; a retry inside is the same move. @throws {Conflict} when `expected` is given and is not the current version. */
   moveAlias(move: AliasMove, options?: RequestOptions): Promise<Change>
   /** Registers and points the alias if the prompt is absent; never touches an existing one, save to heal. */
   seed(draft: VersionDraft & { readonly alias: string }, options?: RequestOptions): Promise<SeedResult>
