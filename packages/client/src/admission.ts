@@ -1,45 +1,95 @@
-import { RegistryError } from './errors.ts'
-import type { PromptVersion } from './prompt.ts'
+import { InvalidInput, isRegistryError, RegistryError } from './errors.ts'
+import { makeBody, type PromptBody, type PromptVersion } from './prompt.ts'
 import { isEmptyTemplate } from './template.ts'
 import { TAG } from './wire.ts'
 
-/** What must be true of a version before anybody is served with it. @throws {RegistryError} */
-export type Admission = (version: PromptVersion) => void
+/** What is served for a version that the registry answered. */
+export interface Admitted {
+  readonly body: PromptBody
+  readonly createdAt: number
+  /** `DIGEST_MISMATCH`: the version is not what it was registered, or first seen here, as. */
+  readonly defect?: RegistryError
+  /** `body` is what this process knew before the change; then it was last confirmed. */
+  readonly knownSince?: number
+}
 
 /**
- * Admits versions that have a text, and are what they were when they were registered (as far as their digest tag
- * says) and when they were first seen here. Creation time is part of the identity: a prompt that is deleted and made
- * anew counts from 1 again, and its version 1 may be another text.
- *
- * @param address - Where the versions come from, for messages.
- * @param maxPins - Most first digests kept; the oldest goes first.
+ * What must be true of a version before anybody is served with it.
+ * @throws {RegistryError} absence for an empty text, `INVALID_INPUT` for one that cannot be read, `UNAVAILABLE` for an
+ *   answer that is no version; when strict, `DIGEST_MISMATCH`
  */
-export function createAdmission(address: string, maxPins: number): Admission {
-  const pins = new Map<string, string>()
+export type Admission = (version: PromptVersion) => Admitted
 
-  function firstDigest({ name, version, createdAt, digest }: PromptVersion): string {
-    const key = `${name}/${version}/${createdAt}`
-    const pinned = pins.get(key)
-    if (pinned !== undefined) return pinned
-    pins.set(key, digest)
+export interface AdmissionOptions {
+  /** Where the versions come from, for messages. */
+  readonly address: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  readonly strict: boolean
+  /** Most versions remembered; the oldest goes first. */
+  readonly maxPins: number
+}
+
+interface Pin {
+  readonly body: PromptBody
+  readonly knownSince: number
+  /** Nothing spoke against it when it was pinned. */
+  readonly isSure: boolean
+}
+
+/**
+ * Admits versions that have a text, and holds them to what they were when they were registered (as far as their digest
+ * tag says) and when they were first seen here. Creation time is part of the identity: a prompt that is deleted and
+ * made anew counts from 1 again, and its version 1 may be another text.
+ *
+ * On a stock MLflow a version can be rewritten. Unless strict, what this process knew before is served then; where it
+ * knew nothing, what the registry says: the true digest goes with it, and `defect` says what is wrong. A bundled
+ * default would be a third text that nobody chose.
+ */
+export function createAdmission({ address, now, strict, maxPins }: AdmissionOptions): Admission {
+  const pins = new Map<string, Pin>()
+
+  function pin(identity: string, given: Pin): void {
+    pins.set(identity, given)
     const [oldest] = pins.keys()
     if (pins.size > maxPins && oldest !== undefined) pins.delete(oldest)
-    return digest
   }
 
   return (version) => {
-    if (!isVersion(version)) throw brokenTransport(address, 'the answer is no prompt version')
-    const { name, version: number, template, tags, digest } = version
+    if (!isVersion(version)) throw brokenTransport(address, 'that is no version')
+    const { name, version: number, tags, digest, createdAt } = version
     const what = `prompt "${name}" version ${number} at ${address}`
-    if (isEmptyTemplate(template)) {
-      throw new RegistryError('VERSION_NOT_FOUND', `${what} has an empty text, which counts as absent`)
+    const body = readBody(version, what)
+    const registered = tags[TAG.digest] ?? digest
+    const isSure = registered === digest
+    const identity = `${name}/${number}/${createdAt}`
+    const known = pins.get(identity)
+    const isChanged = known !== undefined && known.body.digest !== digest && (known.isSure || !isSure)
+    if (!isChanged) {
+      const wasSure = known?.isSure ?? false
+      if (isSure || !strict) pin(identity, { body, knownSince: now(), isSure: isSure || wasSure })
+      if (isSure) return { body, createdAt }
     }
-    for (const expected of [tags[TAG.digest] ?? digest, firstDigest(version)]) {
-      if (expected === digest) continue
-      const said = `its digest is ${digest}, and was ${expected}`
-      throw new RegistryError('DIGEST_MISMATCH', `${what} was changed after it was registered: ${said}`)
-    }
+    const was = isChanged ? known.body.digest : registered
+    const said = `its digest is ${digest}, and was ${was}`
+    const defect = new RegistryError(
+      'DIGEST_MISMATCH',
+      `${what} was changed after it was registered: ${said}`,
+    )
+    if (strict) throw defect
+    return isChanged ? { ...known, createdAt, defect } : { body, createdAt, defect }
   }
+}
+
+function readBody(version: PromptVersion, what: string): PromptBody {
+  try {
+    if (!isEmptyTemplate(version.template)) return makeBody(version)
+  } catch (cause) {
+    throw isRegistryError(cause)
+      ? cause
+      : new InvalidInput(`${what} cannot be read: ${String(cause)}`, { cause })
+  }
+  throw new RegistryError('VERSION_NOT_FOUND', `${what} has an empty text, which counts as absent`)
 }
 
 function isVersion(given: PromptVersion | null | undefined): boolean {

@@ -29,7 +29,8 @@ export interface Cache<T> {
   write(key: string, value: T): void
   /** Forgets the answer. Requests under way may answer their callers, and are not stored. */
   drop(key: string): void
-  clear(): void
+  /** Forgets absences under the keys that begin so, and those that requests under way may still hear of. */
+  dropAbsences(prefix: string): void
 }
 
 interface Flight<T> {
@@ -82,6 +83,12 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
     }
   }
 
+  function drop(key: string): void {
+    supersede(key)
+    entries.delete(key)
+    if (newest === key) newest = undefined
+  }
+
   return {
     read(key) {
       const entry = entries.get(key)
@@ -101,15 +108,13 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
       supersede(key)
       store(key, { kind: 'value', value, confirmedAt: now() })
     },
-    drop(key) {
-      supersede(key)
-      entries.delete(key)
-      if (newest === key) newest = undefined
-    },
-    clear() {
-      for (const key of [...flights.keys()]) supersede(key)
-      entries.clear()
-      newest = undefined
+    drop,
+    dropAbsences(prefix) {
+      for (const key of [...flights.keys(), ...entries.keys()]) {
+        if (!key.startsWith(prefix)) continue
+        supersede(key)
+        if (entries.get(key)?.answer.kind === 'absence') drop(key)
+      }
     },
   }
 }

@@ -1,28 +1,25 @@
-/**
- * What each of our codes says on MLflow's wire. The one place both are written; `wire.ts` reads it in both
- * directions and the server's `onError` answers from it.
- */
-export const WIRE = {
-  PROMPT_NOT_FOUND: { status: 404, mlflowCode: 'RESOURCE_DOES_NOT_EXIST' },
-  VERSION_NOT_FOUND: { status: 404, mlflowCode: 'RESOURCE_DOES_NOT_EXIST' },
-  ALIAS_NOT_FOUND: { status: 400, mlflowCode: 'INVALID_PARAMETER_VALUE' },
-  INVALID_INPUT: { status: 400, mlflowCode: 'INVALID_PARAMETER_VALUE' },
-  MISSING_VARIABLES: { status: 400, mlflowCode: 'INVALID_PARAMETER_VALUE' },
-  CONFLICT: { status: 409, mlflowCode: 'RESOURCE_CONFLICT' },
-  DIGEST_MISMATCH: { status: 409, mlflowCode: 'RESOURCE_CONFLICT' },
-  UNAUTHENTICATED: { status: 401, mlflowCode: 'UNAUTHENTICATED' },
-  FORBIDDEN: { status: 403, mlflowCode: 'PERMISSION_DENIED' },
-  UNAVAILABLE: { status: 503, mlflowCode: 'TEMPORARILY_UNAVAILABLE' },
-  TIMEOUT: { status: 504, mlflowCode: 'TEMPORARILY_UNAVAILABLE' },
-} as const
+/** Ours, and stable. */
+export const ERROR_CODES = [
+  'PROMPT_NOT_FOUND',
+  'VERSION_NOT_FOUND',
+  'ALIAS_NOT_FOUND',
+  'INVALID_INPUT',
+  'MISSING_VARIABLES',
+  'CONFLICT',
+  'DIGEST_MISMATCH',
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'UNAVAILABLE',
+  'TIMEOUT',
+] as const
 
-export type ErrorCode = keyof typeof WIRE
+export type ErrorCode = (typeof ERROR_CODES)[number]
 
 export interface RegistryErrorOptions {
   readonly cause?: unknown
-  /** MLflow's `error_code` as the wire said it, or as it must be said when it differs from {@link WIRE}. */
+  /** MLflow's `error_code` as the wire said it, or as it must be said when it differs from `WIRE`. */
   readonly mlflowCode?: string
-  /** HTTP status as the wire said it, or as it must be said when it differs from {@link WIRE}. */
+  /** HTTP status as the wire said it, or as it must be said when it differs from `WIRE`. */
   readonly status?: number
 }
 
@@ -93,5 +90,4 @@ export function hasCode(error: unknown, ...codes: ErrorCode[]): boolean {
 }
 
 /** True when `error` is one of ours, from any copy of this package. */
-export const isRegistryError = (error: unknown): error is RegistryError =>
-  hasCode(error, ...(Object.keys(WIRE) as ErrorCode[]))
+export const isRegistryError = (error: unknown): error is RegistryError => hasCode(error, ...ERROR_CODES)

@@ -1,9 +1,19 @@
-import { brokenTransport, createAdmission } from './admission.ts'
-import type { Breaker } from './breaker.ts'
+import { type Admitted, brokenTransport, createAdmission } from './admission.ts'
+import type { Breaker, Probe } from './breaker.ts'
 import { type Answer, createCache } from './cache.ts'
 import { withDeadline } from './deadline.ts'
-import { hasCode, isAbsence, isOutage, isRegistryError, RegistryError } from './errors.ts'
-import { makeBody, type PromptBody, type PromptSource, type PromptVersion } from './prompt.ts'
+import { isAbsence, isOutage, isRegistryError, type RegistryError } from './errors.ts'
+import type { PromptBody, PromptSource, PromptVersion } from './prompt.ts'
+import {
+  isEmptyAlias,
+  type Key,
+  keyOf,
+  leadsOn,
+  noneOf,
+  type Part,
+  prefixOf,
+  type Wanted,
+} from './question.ts'
 import type { Timers } from './timers.ts'
 import type { RequestOptions, Transport } from './transport.ts'
 
@@ -13,9 +23,6 @@ const GRACE_MS = 250
 const VERSION_TTL_MS = 24 * 60 * 60 * 1000
 /** "No such thing" is kept for a moment only: every load of a chain asks, and the next second it may exist. */
 const LONGEST_ABSENCE_TTL_MS = 5_000
-
-/** What is looked up: aliases in order, or one version. */
-export type Wanted = { readonly chain: readonly string[] } | { readonly version: number }
 
 export interface LoadLimits {
   /** Longest wait in milliseconds, for all steps together. */
@@ -31,7 +38,7 @@ export interface Found {
   readonly source: Extract<PromptSource, 'registry' | 'cache' | 'stale'>
   readonly alias?: string | undefined
   readonly confirmedAt: number
-  /** Why the value is stale. */
+  /** Why it is not simply what the registry says now: an outage, a changed version, an alias without a text. */
   readonly cause?: unknown
 }
 
@@ -44,8 +51,11 @@ export interface Loader {
   find(keys: readonly Key[], limits: LoadLimits): Promise<Found>
   /** This process moved an alias: its own loads see it from now on. */
   aliasMoved(name: string, alias: string, version: number, limits: RequestOptions): Promise<void>
-  /** What was known of this alias is no longer so. */
-  forget(name: string, alias: string): void
+  /**
+   * This process wrote: what it was told to be absent of this prompt may be there now, `latest` may be another version,
+   * and what is named has changed.
+   */
+  written(name: string, ...changed: readonly Part[]): void
 }
 
 export interface LoaderOptions {
@@ -70,46 +80,29 @@ export interface LoaderOptions {
   readonly onTrouble: (error: RegistryError) => void
 }
 
-/** One question to the registry. */
-export interface Key {
-  readonly text: string
-  readonly name: string
-  readonly alias?: string
-  readonly version?: number
-}
-
-interface Entry {
-  readonly body: PromptBody
-  readonly createdAt: number
-}
-
 /** The steps of a load that depend on the registry. Falling back to a bundled default is the caller's. */
 export function createLoader(options: LoaderOptions): Loader {
   const { transport, breaker, now, random, timers, ttlMs, strict, maxEntries, closing } = options
   const { onAnswer, onTrouble } = options
-  const cache = createCache<Entry>({ now, maxEntries, isAbsence })
-  const admit = createAdmission(transport.address, maxEntries * 4)
-
-  // The kind is part of the key: alias "3" and version 3 never meet.
-  const keyOf = (name: string, part: { readonly alias: string } | { readonly version: number }): Key => ({
-    text: `${transport.scope} ${name}${'alias' in part ? `@${part.alias}` : `/${part.version}`}`,
-    name,
-    ...part,
-  })
+  const { address, scope } = transport
+  const cache = createCache<Admitted>({ now, maxEntries, isAbsence })
+  const admit = createAdmission({ address, now, strict, maxPins: maxEntries })
 
   const keysOf = (name: string, wanted: Wanted): readonly Key[] =>
-    'version' in wanted ? [keyOf(name, wanted)] : wanted.chain.map((alias) => keyOf(name, { alias }))
+    'version' in wanted
+      ? [keyOf(scope, name, wanted)]
+      : wanted.chain.map((alias) => keyOf(scope, name, { alias }))
 
   async function find(keys: readonly Key[], limits: LoadLimits): Promise<Found> {
     limits.signal?.throwIfAborted()
     const cached = recallFirst(keys, limits.maxAgeMs)
-    if (cached !== 'unknown') return cached
+    if (cached) return cached
     const older = strict ? undefined : lastGood(keys)
     // Who says how old an answer may be wants a true one, not a quick one: only an outage gives it an older one.
     const isHurried = older !== undefined && limits.maxAgeMs === undefined
     const timeoutMs = isHurried ? Math.min(limits.timeoutMs, GRACE_MS) : limits.timeoutMs
     try {
-      return await withDeadline({ signal: limits.signal, timeoutMs }, transport.address, () =>
+      return await withDeadline({ signal: limits.signal, timeoutMs }, address, () =>
         follow(keys, limits, isHurried),
       )
     } catch (cause) {
@@ -119,23 +112,27 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   /** Without asking. @throws {RegistryError} the absence, when that is what is known */
-  function recallFirst(keys: readonly Key[], maxAgeMs: number | undefined): Found | 'unknown' {
+  function recallFirst(keys: readonly Key[], maxAgeMs: number | undefined): Found | undefined {
+    let empty: Error | undefined
     for (const key of keys) {
       const known = recall(key, maxAgeMs)
-      if (known !== 'absent') return known
+      if (!known) return undefined
+      if (!(known instanceof Error)) return past(empty, known)
+      if (isEmptyAlias(known)) empty ??= known
     }
-    throw noneOf(keys, transport.address)
+    throw noneOf(keys, address, empty)
   }
 
-  function recall(key: Key, maxAgeMs: number | undefined): Found | 'absent' | 'unknown' {
+  /** @returns as an error: that there is nothing behind this alias. @throws any other absence */
+  function recall(key: Key, maxAgeMs: number | undefined): Found | Error | undefined {
     const answer = cache.read(key.text)
-    if (!answer || !isFresh(key, answer, maxAgeMs)) return 'unknown'
+    if (!answer || !isFresh(key, answer, maxAgeMs)) return undefined
     if (answer.kind === 'value') return foundAt(key, answer.value, 'cache', answer.confirmedAt)
-    if (hasCode(answer.error, 'ALIAS_NOT_FOUND')) return 'absent'
+    if (leadsOn(key, answer.error)) return answer.error
     throw answer.error
   }
 
-  function isFresh(key: Key, { kind, confirmedAt }: Answer<Entry>, maxAgeMs: number | undefined): boolean {
+  function isFresh(key: Key, { kind, confirmedAt }: Answer<Admitted>, maxAgeMs: number | undefined): boolean {
     const ttl = maxAgeMs ?? (key.version === undefined || ttlMs === 0 ? ttlMs : VERSION_TTL_MS)
     const age = now() - confirmedAt
     // A negative age means that the clock was set back: nobody knows how old the answer is.
@@ -147,66 +144,76 @@ export function createLoader(options: LoaderOptions): Loader {
     for (const key of keys) {
       const answer = cache.read(key.text)
       if (answer?.kind === 'value') return foundAt(key, answer.value, 'stale', answer.confirmedAt)
-      if (!hasCode(answer?.error, 'ALIAS_NOT_FOUND')) return undefined
+      if (!leadsOn(key, answer?.error)) return undefined
     }
     return undefined
   }
 
-  /** Alias by alias: only an answer "no such alias" leads on to the next, never an outage. */
+  /** Alias by alias: only an answer "no such alias" or "no text there" leads on to the next, never an outage. */
   async function follow(keys: readonly Key[], limits: LoadLimits, isHurried: boolean): Promise<Found> {
     const timeoutMs = Math.max(limits.timeoutMs, options.timeoutMs)
+    const answerTo = async (key: Key) => recall(key, limits.maxAgeMs) ?? lookUp(key, timeoutMs, isHurried)
     // Within the grace there is no time to ask for one after the other.
     const atOnce = isHurried && !breaker.outage ? keys : keys.slice(0, 1)
-    const asked = atOnce.map((key) => {
-      const known = recall(key, limits.maxAgeMs)
-      return known === 'unknown' ? lookUp(key, timeoutMs) : Promise.resolve(known)
-    })
+    const asked = atOnce.map(answerTo)
     for (const answer of asked) answer.catch(() => {}) // the loop below may end before it gets there
+    let empty: Error | undefined
     for (const [i, key] of keys.entries()) {
-      const known = asked[i] ? await asked[i] : recall(key, limits.maxAgeMs)
-      const found = known === 'unknown' ? await lookUp(key, timeoutMs) : known
-      if (found !== 'absent') return found
+      const found = await (asked[i] ?? answerTo(key))
+      if (!(found instanceof Error)) return past(empty, found)
+      if (isEmptyAlias(found)) empty ??= found
     }
-    throw noneOf(keys, transport.address)
+    throw noneOf(keys, address, empty)
   }
 
-  async function lookUp(key: Key, timeoutMs: number): Promise<Found | 'absent'> {
-    if (!cache.isAsking(key.text) && !breaker.mayAsk()) throw breaker.outage
-    try {
-      const entry = await cache.ask(key.text, () => request(key, timeoutMs))
-      return foundAt(key, entry, 'registry', now())
-    } catch (error) {
-      if (hasCode(error, 'ALIAS_NOT_FOUND')) return 'absent'
-      throw error
+  /** Answers as `recall`. */
+  async function lookUp(key: Key, timeoutMs: number, isHurried: boolean): Promise<Found | Error> {
+    for (;;) {
+      const leave = cache.isAsking(key.text) || breaker.mayAsk()
+      if (leave) {
+        try {
+          const entry = await cache.ask(key.text, () => request(key, timeoutMs, leave))
+          return foundAt(key, entry, 'registry', now())
+        } catch (error) {
+          if (leadsOn(key, error)) return error as Error
+          throw error
+        }
+      }
+      const { probe, outage } = breaker
+      // An older value is worth one grace for each probe, and not one for each load.
+      if (!probe || (isHurried && now() - probe.startedAt >= GRACE_MS)) throw outage
+      await probe.ended // what it hears is true for all: some of one set would get old texts, and some new ones
     }
   }
 
-  async function request(key: Key, timeoutMs: number): Promise<Entry> {
+  async function request(key: Key, timeoutMs: number, leave: boolean | Probe): Promise<Admitted> {
     try {
-      const version = await withDeadline({ signal: closing, timeoutMs }, transport.address, (signal) =>
+      const version = await withDeadline({ signal: closing, timeoutMs }, address, (signal) =>
         key.version === undefined
           ? transport.findByAlias(key.name, key.alias as string, { signal, timeoutMs })
           : transport.findByVersion(key.name, key.version, { signal, timeoutMs }),
-      )
-      admit(version)
+      ).catch((thrown: unknown) => {
+        throw isRegistryError(thrown) ? thrown : brokenTransport(address, thrown)
+      })
+      const entry = admit(version)
       dropOlderNamesake(version)
-      const entry = { body: makeBody(version), createdAt: version.createdAt }
       onAnswer(key.name)
+      if (entry.defect) onTrouble(entry.defect)
       keepFresh(key, timeoutMs)
       return entry
     } catch (thrown) {
-      const error = isRegistryError(thrown) ? thrown : brokenTransport(transport.address, thrown)
-      if (isOutage(error)) breaker.failed(error)
+      const error = thrown as RegistryError
+      if (isOutage(error)) breaker.failed(error, leave)
       else onAnswer()
       if (!isAbsence(error)) onTrouble(error)
-      else if (hasCode(error, 'ALIAS_NOT_FOUND')) keepFresh(key, timeoutMs)
+      else if (leadsOn(key, error)) keepFresh(key, timeoutMs)
       throw error
     }
   }
 
   /** A version of the same number from before its prompt was deleted and made anew. */
   function dropOlderNamesake({ name, version, createdAt }: PromptVersion): void {
-    const pinned = keyOf(name, { version }).text
+    const pinned = keyOf(scope, name, { version }).text
     const known = cache.peek(pinned)?.answer
     if (known?.kind === 'value' && known.value.createdAt !== createdAt) cache.drop(pinned)
   }
@@ -217,49 +224,57 @@ export function createLoader(options: LoaderOptions): Loader {
     timers.after(key.text, ttlMs * (0.8 + 0.15 * random()), () => {
       const known = cache.peek(key.text)
       const isUsed = known !== undefined && now() - known.usedAt <= ttlMs
-      if (isUsed && !closing.aborted && !cache.isAsking(key.text)) lookUp(key, timeoutMs).catch(() => {})
+      if (isUsed && !closing.aborted && !cache.isAsking(key.text))
+        lookUp(key, timeoutMs, true).catch(() => {})
     })
+  }
+
+  const written: Loader['written'] = (name, ...changed) => {
+    cache.dropAbsences(prefixOf(scope, name))
+    for (const part of [{ alias: 'latest' }, ...changed]) cache.drop(keyOf(scope, name, part).text)
   }
 
   return {
     keysOf,
     fresh(keys) {
-      for (const key of keys) {
-        const answer = cache.read(key.text)
-        if (!answer || !isFresh(key, answer, undefined)) return undefined
-        if (answer.kind === 'value') return foundAt(key, answer.value, 'cache', answer.confirmedAt)
-        if (!hasCode(answer.error, 'ALIAS_NOT_FOUND')) return undefined
+      try {
+        return recallFirst(keys, undefined)
+      } catch {
+        return undefined // what is known is an absence: there may be a default
       }
-      return undefined
     },
     find,
     async aliasMoved(name, alias, version, limits) {
-      const key = keyOf(name, { alias })
-      const isInUse = cache.peek(key.text) !== undefined
-      cache.drop(key.text)
+      const { text } = keyOf(scope, name, { alias })
+      const isInUse = cache.peek(text) !== undefined
+      written(name, { alias }, { version })
       if (!isInUse) return
       try {
+        // What was known of this number may be from before the prompt was deleted and made anew.
         const timeoutMs = limits.timeoutMs ?? options.timeoutMs
-        const { body } = await find(keysOf(name, { version }), { timeoutMs, signal: limits.signal })
-        const entry = cache.peek(keyOf(name, { version }).text)?.answer
-        if (entry?.kind === 'value' && entry.value.body === body) cache.write(key.text, entry.value)
+        const pinned = keyOf(scope, name, { version })
+        const { source } = await find([pinned], { timeoutMs, signal: limits.signal, maxAgeMs: 0 })
+        const answer = cache.peek(pinned.text)?.answer
+        if (source === 'registry' && answer?.kind === 'value') cache.write(text, answer.value)
       } catch {
         // The move itself succeeded; the next load asks for the alias.
       }
     },
-    forget: (name, alias) => cache.drop(keyOf(name, { alias }).text),
+    written,
   }
 }
 
-const foundAt = ({ alias }: Key, { body }: Entry, source: Found['source'], confirmedAt: number): Found => ({
-  body,
-  source,
-  alias,
-  confirmedAt,
-})
-
-function noneOf(keys: readonly Key[], address: string): RegistryError {
-  const aliases = keys.map(({ alias }) => `"${alias}"`)
-  const none = aliases.length === 1 ? `no alias ${aliases[0]}` : `none of the aliases ${aliases.join(', ')}`
-  return new RegistryError('ALIAS_NOT_FOUND', `prompt "${keys[0]?.name}" has ${none} at ${address}`)
+function foundAt({ alias }: Key, entry: Admitted, source: Found['source'], confirmedAt: number): Found {
+  const { body, defect: cause, knownSince } = entry
+  return {
+    body,
+    source: knownSince === undefined ? source : 'stale',
+    alias,
+    confirmedAt: knownSince ?? confirmedAt,
+    cause,
+  }
 }
+
+/** A value that was found past an alias without a text. */
+const past = (empty: Error | undefined, found: Found): Found =>
+  empty && !found.cause ? { ...found, cause: empty } : found

@@ -1,6 +1,6 @@
 import { InvalidInput } from './errors.ts'
-import type { Wanted } from './loader.ts'
 import type { LoadOptions } from './options.ts'
+import type { Wanted } from './question.ts'
 import { parseReference } from './reference.ts'
 import { checkObject, isAtLeast, refuse } from './refuse.ts'
 import type { Settings } from './settings.ts'

@@ -104,6 +104,60 @@ describe('the order of sources', () => {
     expect(registry.status().state).toBe('up')
   })
 
+  const names = ['a', 'b', 'c', 'd']
+
+  it('after an outage one set is all live: who has nothing waits for the probe', async () => {
+    const { registry, transport, publish, clock, asked } = open({
+      defaults: Object.fromEntries(names.map((name) => [name, 'Bundled'])),
+    })
+    for (const name of names) await publish(name, 'Registry')
+    transport.fault({ kind: 'error', error: outage })
+    const before = await registry.loadSet(names)
+    expect(names.map((name) => before.get(name).source)).toEqual(Array(4).fill('default'))
+    const askedBefore = asked().length
+    clock.ms += 1_400
+    transport.fault({ kind: 'slow', ms: 30 })
+    const after = await registry.loadSet(names)
+    expect(names.map((name) => after.get(name).source)).toEqual(Array(4).fill('registry'))
+    expect(asked().length - askedBefore).toBe(4)
+  })
+
+  it('while the outage lasts one probe is paid for by all who have nothing', async () => {
+    const { registry, transport, clock, asked } = open({
+      timeoutMs: 30,
+      defaults: Object.fromEntries(names.map((name) => [name, 'Bundled'])),
+    })
+    transport.fault({ kind: 'hang' })
+    await registry.load('a')
+    clock.ms += 1_000
+    const set = await registry.loadSet(names)
+    expect(names.map((name) => set.get(name).source)).toEqual(Array(4).fill('default'))
+    expect(asked()).toHaveLength(2)
+  })
+
+  it('who has an older value gives a probe one grace, and gets the newer value if it comes', async () => {
+    const { registry, transport, publish, clock } = open()
+    for (const name of names) await publish(name, 'old')
+    await registry.loadSet(names)
+    for (const name of names) await publish(name, 'new')
+    clock.ms += MINUTE_MS
+    transport.fault(down)
+    await registry.load('a')
+    clock.ms += 1_000
+    transport.fault({ kind: 'slow', ms: 20 })
+    const set = await registry.loadSet(names)
+    expect(names.map((name) => set.get(name).template)).toEqual(Array(4).fill('new'))
+    transport.fault(down)
+    clock.ms += MINUTE_MS
+    await registry.load('a')
+    clock.ms += 1_000
+    transport.fault({ kind: 'hang' })
+    const probing = registry.load('a')
+    clock.ms += 250
+    expect(await registry.load('b')).toMatchObject({ source: 'stale' }) // it does not wait for the hanging probe
+    expect(await probing).toMatchObject({ source: 'stale' })
+  })
+
   it('a slow answer does not hold up a load that has an older value, and is there for the next', async () => {
     const { registry, transport, publish, clock } = open()
     await publish('memory', 'old')
@@ -159,6 +213,29 @@ describe('the order of sources', () => {
     expect(await registry.load('memory')).toMatchObject({ source: 'default' })
     expect(registry.status()).toMatchObject({ state: 'down', lastError: { code: 'UNAVAILABLE' } })
   })
+
+  it.each([[{ role: 'user', content: 5 }], [{ content: [null] }]])(
+    'one version that cannot be read (%j) takes nothing else down: its default with a WARN; strict: the error',
+    async (message) => {
+      const { registry, transport, publish, log } = open({
+        defaults: { memory: 'Bundled', weather: 'Bundled' },
+      })
+      await publish('weather', 'Registry')
+      await transport.plant({ name: 'memory', template: [message] as never })
+      expect(await registry.load('memory/1')).toMatchObject({ source: 'default' })
+      expect(await registry.load('weather')).toMatchObject({ source: 'registry', template: 'Registry' })
+      expect(registry.status()).toMatchObject({ state: 'up', lastError: { code: 'INVALID_INPUT' } })
+      expect(log.of('prompt.fell_back').map(({ fields }) => [fields.prompt, fields.code])).toEqual([
+        ['memory', 'INVALID_INPUT'],
+      ])
+      const strict = open({ strict: true, defaults: { memory: 'Bundled' } })
+      await strict.transport.plant({ name: 'memory', template: [message] as never })
+      await expect(strict.registry.load('memory/1')).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        message: expect.stringContaining('prompt "memory" version 1 at memory: cannot be read'),
+      })
+    },
+  )
 
   it('a transport that throws something else is an outage, too', async () => {
     const { registry, transport } = open({ defaults: { memory: 'Bundled' } })
@@ -303,6 +380,49 @@ describe('alias chains', () => {
     })
   })
 
+  it.each([false, true])(
+    'an empty text leads on to the next alias, with one WARN (strict: %s)',
+    async (strict) => {
+      const { registry, publish, log, clock } = open({
+        alias: chain,
+        strict,
+        defaults: { memory: 'Bundled' },
+      })
+      await publish('memory', 'stable')
+      await publish('memory', ' ', 'experiment')
+      for (const source of ['registry', 'cache', 'registry']) {
+        expect(await registry.load('memory')).toMatchObject({
+          alias: 'production',
+          template: 'stable',
+          source,
+        })
+        if (source === 'cache') clock.ms += MINUTE_MS
+      }
+      expect(log.of('prompt.fell_back').map(({ level, fields }) => [level, fields])).toEqual([
+        [
+          'warn',
+          expect.objectContaining({
+            prompt: 'memory',
+            source: 'registry',
+            code: 'VERSION_NOT_FOUND',
+            err: expect.objectContaining({
+              message: expect.stringContaining('version 2 at memory: has an empty text'),
+            }),
+          }),
+        ],
+      ])
+    },
+  )
+
+  it('an empty text and no other alias: the error names the empty one', async () => {
+    const { registry, publish } = open({ alias: chain })
+    await publish('memory', '', 'experiment')
+    await expect(registry.load('memory')).rejects.toMatchObject({
+      code: 'VERSION_NOT_FOUND',
+      message: expect.stringContaining('empty text'),
+    })
+  })
+
   it('a missing prompt is not asked for under every alias', async () => {
     const { registry, asked } = open({ alias: chain })
     await expect(registry.load('memory')).rejects.toMatchObject({ code: 'PROMPT_NOT_FOUND' })
@@ -332,26 +452,72 @@ describe('identity', () => {
     ...more,
   })
 
-  it('a version whose content changed is refused, and the text that was seen first is served', async () => {
-    const { registry, transport, publish, clock } = open()
+  it('a version whose content changed is not served: the text that was seen first is, under every alias', async () => {
+    const { registry, transport, publish, clock, log } = open({ defaults: { memory: 'Bundled' } })
     await publish('memory', 'original')
-    await registry.load('memory')
+    const first = await registry.load('memory')
     clock.ms += MINUTE_MS
     transport.fault({ kind: 'wrong', answer: await wrong('tampered') })
-    expect(await registry.load('memory')).toMatchObject({ source: 'stale', template: 'original' })
-    expect(registry.status()).toMatchObject({ lastError: { code: 'DIGEST_MISMATCH' } })
-    await expect(registry.load('memory', { alias: 'other' })).rejects.toMatchObject({
+    for (const reference of ['memory', 'memory@other', 'memory']) {
+      expect(await registry.load(reference)).toMatchObject({
+        source: 'stale',
+        template: 'original',
+        digest: first.digest,
+        ageMs: MINUTE_MS,
+      })
+    }
+    expect(registry.status()).toMatchObject({ state: 'up', lastError: { code: 'DIGEST_MISMATCH' } })
+    expect(log.of('prompt.fell_back').map(({ level, fields }) => [level, fields.code])).toEqual([
+      ['warn', 'DIGEST_MISMATCH'],
+    ])
+    const strict = open({ strict: true })
+    await strict.publish('memory', 'original')
+    await strict.registry.load('memory')
+    strict.transport.fault({ kind: 'wrong', answer: await wrong('tampered') })
+    await expect(strict.registry.load('memory', { maxAgeMs: 0 })).rejects.toMatchObject({
       code: 'DIGEST_MISMATCH',
     })
   })
 
-  it('a version that is not what its own digest tag says is refused', async () => {
-    const { registry, transport } = open({ strict: true })
-    transport.fault({
-      kind: 'wrong',
-      answer: await wrong('x', { tags: { [TAG.digest]: await digestOf({ template: 'y' }) } }),
+  it('a version that is not what its digest tag says: its text with a WARN, never the default; strict: the error', async () => {
+    const tag = await digestOf({ template: 'y' })
+    const digest = await digestOf({ template: 'x' })
+    const answer = await wrong('x', { tags: { [TAG.digest]: tag } })
+    const { registry, transport, log, clock } = open({ defaults: { memory: 'Bundled' } })
+    transport.fault({ kind: 'wrong', answer })
+    expect(await registry.load('memory')).toMatchObject({
+      source: 'registry',
+      template: 'x',
+      version: 1,
+      digest,
     })
-    await expect(registry.load('memory')).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+    expect(await registry.load('memory')).toMatchObject({ source: 'cache', template: 'x' })
+    clock.ms += MINUTE_MS
+    expect(await registry.load('memory')).toMatchObject({ source: 'registry', template: 'x' })
+    expect(log.of('prompt.fell_back').map(({ level, fields }) => [level, fields])).toEqual([
+      ['warn', expect.objectContaining({ prompt: 'memory', source: 'registry', code: 'DIGEST_MISMATCH' })],
+    ])
+    expect(registry.status().lastFallback?.message).toBe(
+      `prompt "memory" version 1 at memory: was changed after it was registered: its digest is ${digest}, and was ${tag}`,
+    )
+    const strict = open({ strict: true, defaults: { memory: 'Bundled' } })
+    strict.transport.fault({ kind: 'wrong', answer })
+    await expect(strict.registry.load('memory')).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' })
+  })
+
+  it('a version that is mended is served again, and one that is rewritten with its digest tag is not', async () => {
+    const { registry, transport, clock } = open()
+    const load = async (template: string, tagged: string) => {
+      const tags = { [TAG.digest]: await digestOf({ template: tagged }) }
+      transport.fault({ kind: 'wrong', answer: await wrong(template, { tags }) })
+      clock.ms += MINUTE_MS
+      return (await registry.load('memory')).template
+    }
+    expect(await load('broken', 'x')).toBe('broken')
+    expect(await load('x', 'x')).toBe('x')
+    expect(await load('y', 'y')).toBe('x')
+    expect(await load('x', 'y')).toBe('x')
+    expect(await load('y', 'y')).toBe('x')
   })
 
   it('version 1 of a prompt that was deleted and made anew is another version', async () => {
@@ -440,6 +606,46 @@ describe('freshness', () => {
     await registry.load('memory@latest')
     await registry.register({ name: 'memory', template: 'two' })
     expect(await registry.load('memory@latest')).toMatchObject({ version: 2 })
+  })
+
+  it("sees this process's own move when the number is known from before the prompt was made anew", async () => {
+    const { registry, transport, publish, clock } = open()
+    await publish('memory', 'old')
+    await registry.load('memory')
+    await registry.load('memory/1')
+    transport.remove('memory')
+    clock.ms += 1
+    await transport.plant({ name: 'memory', template: 'new' })
+    await registry.setAlias('memory', 'production', 1)
+    expect(await registry.load('memory')).toMatchObject({ source: 'cache', template: 'new' })
+    expect(await registry.load('memory/1')).toMatchObject({ template: 'new' })
+  })
+
+  it.each(['register and setAlias', 'seed'])(
+    'sees its own %s of what was absent, under a chain, too',
+    async (how) => {
+      const { registry } = open({ alias: ['experiment', 'production'], defaults: { memory: 'Bundled' } })
+      expect(await registry.load('memory')).toMatchObject({ source: 'default' })
+      if (how === 'seed') await registry.seed()
+      else {
+        await registry.register({ name: 'memory', template: 'Bundled' })
+        await registry.setAlias('memory', 'production', 1)
+      }
+      expect(await registry.load('memory')).toMatchObject({ version: 1, alias: 'production' })
+    },
+  )
+
+  it('sees a version that it registered, though that was absent a moment ago', async () => {
+    const { registry, publish, transport } = open()
+    await publish('memory', 'one')
+    await expect(registry.load('memory', { version: 2 })).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' })
+    transport.fault({ kind: 'slow', ms: 30, only: 'findByVersion', times: 1 })
+    const underWay = registry.load('memory', { version: 3 }).catch(() => {})
+    await registry.register({ name: 'memory', template: 'two' })
+    expect(await registry.load('memory', { version: 2 })).toMatchObject({ template: 'two' })
+    await underWay
+    await registry.register({ name: 'memory', template: 'three' })
+    expect(await registry.load('memory', { version: 3 })).toMatchObject({ template: 'three' })
   })
 
   it('a lost comparison says what is current', async () => {

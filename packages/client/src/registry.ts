@@ -2,7 +2,7 @@ import { createBreaker } from './breaker.ts'
 import { forMany, withDeadline } from './deadline.ts'
 import { digestOf } from './digest.ts'
 import { InvalidInput, isAbsence, isRegistryError, RegistryError } from './errors.ts'
-import { createLoader, type Key } from './loader.ts'
+import { createLoader } from './loader.ts'
 import { createMlflowTransport } from './mlflow.ts'
 import type { Defaults, LoadOptions, RegistryOptions, RegistryStatus, SeedReport } from './options.ts'
 import {
@@ -16,6 +16,7 @@ import {
 import { makePromptSet } from './prompt-set.ts'
 import { createPromptValues } from './prompt-values.ts'
 import { checkLimits, checkPage, type Query, readQuery } from './query.ts'
+import type { Key } from './question.ts'
 import { checkObject, refuse } from './refuse.ts'
 import { createReporter } from './reporter.ts'
 import { createSeeder } from './seeder.ts'
@@ -110,7 +111,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     alias: seedAlias,
     logger,
     command: (direction) => commandFor(direction, settings.promptsFolder, seedAlias, transport.address),
-    onSeeded: (name) => loader.forget(name, seedAlias),
+    onSeeded: (name, version) => loader.written(name, { alias: seedAlias }, { version }),
     onAnswer: answered,
   })
 
@@ -135,7 +136,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     try {
       const found = await loader.find(query.keys, query)
       const { source, cause } = found
-      if (source === 'stale') reporter.fellBack({ name, wanted, source, cause, logFields })
+      if (cause) reporter.fellBack({ name, wanted, source, cause, logFields })
       return toPrompt(found)
     } catch (cause) {
       if (signal?.aborted || closing.signal.aborted) throw cause
@@ -211,7 +212,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     async register(draft, given = {}) {
       const checked = checkDraft(draft)
       const version = await ask(checked.name, given, (limits) => transport.register(checked, limits))
-      loader.forget(version.name, 'latest')
+      loader.written(version.name, { version: version.version })
       return version
     },
     async setAlias(name, alias, version, given = {}) {

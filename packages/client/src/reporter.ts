@@ -1,9 +1,9 @@
 import { defined } from './defined.ts'
-import { isOutage, isRegistryError, type RegistryError } from './errors.ts'
-import type { Wanted } from './loader.ts'
+import { hasCode, isOutage, isRegistryError, type RegistryError } from './errors.ts'
 import { type Logger, silent } from './log.ts'
 import type { RegistryStatus } from './options.ts'
 import type { Prompt, PromptSet, PromptSource } from './prompt.ts'
+import type { Wanted } from './question.ts'
 
 type Fields = Readonly<Record<string, string>>
 
@@ -20,7 +20,10 @@ export interface Fallback {
 export interface Reporter {
   loaded(prompt: Prompt, logFields: Fields): void
   resolved(set: PromptSet, logFields: Fields): void
-  /** One WARN per prompt and outage, until the registry answers for the prompt again. */
+  /**
+   * One WARN per prompt and outage, until the registry answers for the prompt again; one for each version that is not
+   * as it should be, which the registry's next answer does not change.
+   */
   fellBack(fallback: Fallback): void
   /** `name` when the answer was this prompt's value. */
   answered(name: string | undefined, endedOutage: boolean): void
@@ -31,6 +34,8 @@ export interface Reporter {
 export function createReporter({ logger, now }: { logger: Logger; now: () => number }): Reporter {
   /** Prompt → kind of trouble that was warned of. */
   const warned = new Map<string, 'outage' | 'other'>()
+  /** Messages about versions, of which something else was served. */
+  const noted = new Set<string>()
   let state: RegistryStatus['state'] = 'unknown'
   let lastError: RegistryStatus['lastError']
   let lastFallback: RegistryStatus['lastFallback']
@@ -54,8 +59,10 @@ export function createReporter({ logger, now }: { logger: Logger; now: () => num
       const message = cause instanceof Error ? cause.message : String(cause)
       lastFallback = { prompt: name, ...('alias' in asked && asked), code, message, at: now() }
       const kind = isOutage(cause) ? 'outage' : 'other'
-      if (warned.get(name) === kind) return
-      warned.set(name, kind)
+      const isNoted = source !== 'default' && hasCode(cause, 'DIGEST_MISMATCH', 'VERSION_NOT_FOUND')
+      if (isNoted ? noted.has(message) : warned.get(name) === kind) return
+      if (isNoted) noted.add(message)
+      else warned.set(name, kind)
       logger.warn({ prompt: name, ...asked, source, code, err: cause, ...logFields }, 'prompt.fell_back')
     },
     answered(name, endedOutage) {

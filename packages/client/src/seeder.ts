@@ -31,7 +31,8 @@ export interface SeederOptions {
   readonly closing: AbortSignal
   /** The command that publishes the defaults, or that fetches what the registry says. */
   readonly command: (direction: 'push' | 'pull') => string
-  readonly onSeeded: (name: string) => void
+  /** Made something; `version` is what the alias says now. */
+  readonly onSeeded: (name: string, version: number) => void
   readonly onTrouble: (error: RegistryError) => void
   readonly onAnswer: (name: string) => void
 }
@@ -55,7 +56,7 @@ export function createSeeder(options: SeederOptions): Seeder {
         try {
           outcomes.set(draft.name, await seedOne(draft, signal))
         } catch (error) {
-          if (!signal.aborted) trouble = isRegistryError(error) ? error : unexpected(error)
+          if (!signal.aborted) trouble = troubleOf(error)
         }
       }
     }
@@ -68,7 +69,7 @@ export function createSeeder(options: SeederOptions): Seeder {
       })
     } catch (error) {
       limits.signal?.throwIfAborted()
-      trouble ??= isRegistryError(error) ? error : unexpected(error)
+      trouble ??= troubleOf(error)
     }
     for (const draft of drafts) {
       // What failed goes to the end of the line: one bad prompt must not keep the others from their turn.
@@ -85,7 +86,7 @@ export function createSeeder(options: SeederOptions): Seeder {
       { signal, timeoutMs: PROMPT_TIMEOUT_MS },
     )
     onAnswer(draft.name)
-    if (outcome !== 'skipped') onSeeded(draft.name)
+    if (current && outcome !== 'skipped') onSeeded(draft.name, current.version)
     if (!current || current.digest === digest) drifted.delete(draft.name)
     else await reportDrift(draft, digest, current, signal)
     return outcome
@@ -161,5 +162,7 @@ export function createSeeder(options: SeederOptions): Seeder {
   }
 }
 
-const unexpected = (cause: unknown) =>
-  new RegistryError('UNAVAILABLE', `seeding failed: ${String(cause)}`, { cause })
+const troubleOf = (cause: unknown): RegistryError =>
+  isRegistryError(cause)
+    ? cause
+    : new RegistryError('UNAVAILABLE', `seeding failed: ${String(cause)}`, { cause })

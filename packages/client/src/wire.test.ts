@@ -71,6 +71,20 @@ describe('toPromptVersion', () => {
       tags: { [TAG.text]: 'x', [TAG.modelConfig]: '[]' },
       says: /no JSON object in its tag _mlflow_prompt_model_config/,
     },
+    ...[
+      '[{"role":"user","content":5}]',
+      '[{"role":"user","content":{"a":1}}]',
+      '[{"role":"user","content":true}]',
+      '[{"role":"user","content":["hi",null,3]}]',
+      '{"a":1}',
+      'true',
+      '["hi",null,3]',
+      '[{"role":"user","content":"x","tool_calls":5}]',
+    ].map((text) => ({
+      of: `chat that is ${text}`,
+      tags: { [TAG.text]: text, [TAG.type]: 'chat' },
+      says: /^"memory" version 3 holds no chat messages in its tag mlflow.prompt.text/,
+    })),
   ])('refuses $of', async ({ tags, says }) => {
     await expect(toPromptVersion(version(tags))).rejects.toMatchObject({
       code: 'INVALID_INPUT',

@@ -1,3 +1,4 @@
+import { checkMessages } from './chat-message.ts'
 import { digestOf, type PromptContent } from './digest.ts'
 import { InvalidInput, RegistryError } from './errors.ts'
 import type {
@@ -79,12 +80,17 @@ export function contentFromTags(tags: Tags): PromptContent {
   }
 }
 
+/** By the checks of a draft: whatever else is a list of objects with roles breaks who renders it. */
 function parseMessages(text: string): Template {
   const messages = parseJson(text)
-  const isChat = Array.isArray(messages) && messages.every((m) => isRecord(m) && typeof m.role === 'string')
-  if (!isChat)
-    throw new InvalidInput(`holds no chat messages in its tag ${TAG.text}, though its type is chat`)
-  return messages as unknown as readonly ChatMessage[]
+  try {
+    if (!Array.isArray(messages)) throw new InvalidInput('it is no list')
+    checkMessages(messages, 'template')
+    return messages as readonly ChatMessage[]
+  } catch (error) {
+    const why = (error as Error).message
+    throw new InvalidInput(`holds no chat messages in its tag ${TAG.text}: ${why}`)
+  }
 }
 
 function parseObject(tags: Tags, key: string): JsonObject | undefined {
