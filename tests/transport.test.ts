@@ -22,6 +22,30 @@ describe('against our server', () => {
   describeTransport('our server', async () => ({ transport: at(server.url) }))
   describeTransport("MLflow's routes of our server", async () => ({ transport: stock() }))
   describeStock("MLflow's routes of our server", stock)
+
+  it.each([undefined, 1])('a move whose answer was lost is made once (expected: %s)', async (expected) => {
+    const prompt = `m-${crypto.randomUUID()}`
+    const direct = at(server.url)
+    for (const template of ['one', 'two']) await direct.register({ name: prompt, template })
+    await direct.moveAlias({ name: prompt, alias: 'production', to: 1 })
+    let lost = 0
+    const transport = at(server.url, {
+      fetch: async (input, init) => {
+        const answer = await fetch(input, init)
+        if (!String(input).endsWith('/alias') || lost++ > 0) return answer
+        throw new TypeError('the connection was reset') // the server has moved it, and nobody heard
+      },
+    })
+    const change = await transport.moveAlias({ name: prompt, alias: 'production', to: 2, expected })
+    expect(change).toMatchObject({ from: 1, to: 2 })
+    expect(lost).toBe(2)
+    const moves = (await direct.changes(prompt)).items.filter(({ kind }) => kind === 'alias.moved')
+    expect(moves.map(({ from, to }) => [from, to])).toEqual([
+      [1, 2],
+      [undefined, 1],
+    ])
+    expect(moves[0]?.seq).toBe(change.seq)
+  })
 })
 
 describe.skipIf(mlflowSkip !== '')('against an untouched MLflow', () => {
