@@ -39,37 +39,107 @@ describe('usage', () => {
 
   it.each([
     { rule: 'no command', args: [], want: 'Usage: promptkeep' },
-    { rule: 'an unknown command', args: ['lst'], want: "unknown command 'lst'\n(Did you mean list?)" },
+    { rule: 'an unknown command', args: ['lst'], want: "unknown command 'lst'\nDid you mean list?" },
     { rule: 'a misplaced option', args: ['--json', 'list'], want: "unknown option '--json'" },
-    { rule: 'an unknown option', args: ['list', '--jsn'], want: '(Did you mean --json?)' },
+    { rule: 'an unknown option', args: ['list', '--jsn'], want: "'--jsn'\nDid you mean --json?" },
     { rule: 'a missing argument', args: ['show'], want: "missing required argument 'ref'" },
     { rule: 'an argument too many', args: ['list', 'a'], want: 'too many arguments' },
     {
       rule: 'a bad version',
       args: ['alias', 'a', 'b', 'x'],
-      want: 'It must be a whole number from 1 to 2147483647.',
+      want: 'error: version must be a version number; got "x"\n',
     },
-    { rule: 'version 0', args: ['alias', 'a', 'b', '0'], want: 'It must be a whole number' },
+    { rule: 'version 0', args: ['alias', 'a', 'b', '0'], want: 'version must be a whole number from 1' },
     {
       rule: 'a bad limit',
       args: ['history', 'a', '--limit', '0'],
-      want: 'It must be a whole number from 1 to 1000.',
+      want: 'error: --limit must be a whole number from 1 to 1000; got "0"\n',
     },
-    { rule: 'a bad --expect', args: ['alias', 'a', 'b', '1', '--expect', '-'], want: 'or "none"' },
+    {
+      rule: 'a bad --expect',
+      args: ['alias', 'a', 'b', '1', '--expect', '-'],
+      want: '--expect must be a version number, or "none"',
+    },
     {
       rule: 'model config that is no object',
       args: ['register', 'a', '--model-config', '[1]'],
-      want: 'It must be a JSON object',
+      want: '--model-config must be a JSON object',
     },
-    { rule: 'a tag without a value', args: ['register', 'a', '--tag', 'k'], want: 'It must be key=value.' },
+    {
+      rule: 'a tag without a value',
+      args: ['register', 'a', '--tag', 'k'],
+      want: '--tag must be key=value; got "k"',
+    },
     { rule: 'a bad reference', args: ['show', 'a b'], want: 'must be letters, digits' },
-    { rule: 'a bad tracking uri', args: ['list', '--tracking-uri', ''], want: 'error: ' },
+    {
+      rule: 'a bad tracking uri',
+      args: ['list', '--tracking-uri', ''],
+      want: 'error: --tracking-uri must be',
+    },
   ])('$rule is exit 2 and says what to do', async ({ args, want }) => {
     const real = args.includes('--tracking-uri')
     const { createRegistry } = await import('@promptkeep/client')
     const { code, out, err } = await (real ? cli.with({ createRegistry }) : cli).run(...args)
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(err).toContain(want)
+  })
+})
+
+describe('help', () => {
+  const VERBS =
+    /^(append|ask|bring|check|compare|keep|let|list|listen|judge|overwrite|pass|point|print|pull|push|read|record|refuse|register|run|say|set|show|tag|take|tell|use|write|exit) /i
+
+  it('tells everything in one mood, without a full stop', async () => {
+    const { createProgram } = await import('./program.ts')
+    const { createIo } = await import('./io.ts')
+    const program = createProgram({ ...createIo(process), setExitCode() {} }, '0')
+    const texts = program.commands.flatMap((command) => [
+      command.description(),
+      ...command.options.map((option) => option.description),
+    ])
+    expect(texts.filter((text) => !VERBS.test(text) || text.endsWith('.'))).toEqual([])
+    const help = (await cli.run('--help')).out
+    expect(help).toMatch(/-V, --version +print the version\n +-h, --help +print this text\n/)
+    expect(help).toMatch(/help \[command\] +print the help of a command\n/)
+  })
+})
+
+describe('an alias that nobody can set', () => {
+  it.each([
+    ['push', '--alias', 'a b'],
+    ['push', '--alias', 'latest', '--dry-run'],
+    ['pull', '--alias', 'v3'],
+    ['status', '--alias', 'a b'],
+    ['register', 'x', '--template', 't', '--alias', 'latest'],
+    ['alias', 'x', 'a b', '1'],
+  ])('is refused before anything is asked: %s %s %s', async (...args) => {
+    const { code, out, err } = await cli.run(...args)
+    expect({ code, out, calls: cli.transport.calls }).toEqual({ code: 2, out: '', calls: [] })
+    expect(err).toMatch(/^error: (--)?alias must be .*; got "(a b|latest|v3)"\n$/)
+  })
+})
+
+describe('an address that cannot be used', () => {
+  it.each([
+    { args: ['--tracking-uri', 'foo'], env: {}, want: '--tracking-uri' },
+    { args: [], env: { MLFLOW_TRACKING_URI: 'foo' }, want: 'MLFLOW_TRACKING_URI' },
+  ])('is shown, with $want', async ({ args, env, want }) => {
+    const { createRegistry } = await import('@promptkeep/client')
+    const { code, err } = await cli.with({ createRegistry, env }).run('list', ...args)
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: `error: ${want} must be an http or https address, such as http://127.0.0.1:5055; got "foo"\n`,
+    })
+  })
+
+  it('is no outage when something answers there that is no registry', async () => {
+    const message = 'http://x is no registry: it does not know this path (HTTP 404); check the tracking URI'
+    cli.transport.fault({ kind: 'error', error: new RegistryError('UNAVAILABLE', message, { status: 404 }) })
+    const { code, err } = await cli.run('list')
+    expect({ code, err }).toEqual({
+      code: 2,
+      err: 'error: http://x is no registry: it does not know this path (HTTP 404); check --tracking-uri or MLFLOW_TRACKING_URI\n',
+    })
   })
 })
 
@@ -128,9 +198,9 @@ describe('list, show, history', () => {
   })
 
   it.each([
-    { ref: 'memroy', want: ['there is no prompt "memroy"', 'did you mean memory?'] },
+    { ref: 'memroy', want: ['there is no prompt "memroy"', 'Did you mean memory?'] },
     { ref: 'memory@prod', want: ['has no alias "prod"; it has production (v2)', 'memory/3'] },
-    { ref: 'memory@prodution', want: ['did you mean production?'] },
+    { ref: 'memory@prodution', want: ['Did you mean production?'] },
     { ref: 'memory/9', want: ['has no version 9; its newest is v3'] },
   ])('explains why there is no $ref', async ({ ref, want }) => {
     await stock()
@@ -227,10 +297,17 @@ describe('register', () => {
   })
 
   it('says that the version stays when its alias is refused', async () => {
-    const { code, err } = await cli.run('register', 'x', '--template', 'a', '--alias', 'latest')
+    const { createRegistry } = await import('@promptkeep/client')
+    const forbidden = cli.with({
+      createRegistry: (options) => ({
+        ...createRegistry({ ...options, transport: cli.transport }),
+        setAlias: () => Promise.reject(new RegistryError('FORBIDDEN', 'not yours')),
+      }),
+    })
+    const { code, err } = await forbidden.run('register', 'x', '--template', 'a', '--alias', 'live')
     expect(code).toBe(2)
     expect(err).toMatch(
-      /x v1 is registered, but its alias is not set: .*reserved[\s\S]*promptkeep alias x latest 1/,
+      /x v1 is registered, but its alias is not set: not yours[\s\S]*promptkeep alias x live 1/,
     )
   })
 })
@@ -268,7 +345,7 @@ describe('alias', () => {
 
   it.each([
     { args: ['memory', 'production', '9'], want: 'no version 9' },
-    { args: ['memoryy', 'production', '1'], want: 'did you mean memory?' },
+    { args: ['memoryy', 'production', '1'], want: 'Did you mean memory?' },
     { args: ['memory', 'latest', '1'], want: 'reserved' },
     { args: ['memory', 'v3', '1', '--dry-run'], want: 'reserved' },
   ])('refuses $args', async ({ args, want }) => {
@@ -324,7 +401,7 @@ describe('errors', () => {
     {
       code: 'UNAVAILABLE',
       want: 'the registry cannot be reached: gone',
-      hint: 'npx promptkeep serve',
+      hint: 'with: promptkeep serve',
       exit: 2,
     },
     { code: 'TIMEOUT', want: 'the registry cannot be reached: gone', hint: '--tracking-uri', exit: 2 },

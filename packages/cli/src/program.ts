@@ -19,7 +19,8 @@ export function createProgram(io: Io, version: string): Command {
   const program = new Command('promptkeep')
     .description('The prompt registry for TypeScript, MLflow-native')
     .version(version, '-V, --version', 'print the version')
-    .helpOption('-h, --help', 'this text')
+    .helpOption('-h, --help', 'print this text')
+    .helpCommand('help [command]', 'print the help of a command')
     .addHelpText(
       'after',
       '\nExample:\n  $ promptkeep serve\n  $ promptkeep list\n\npromptkeep COMMAND --help tells more; so does docs/cli.md.',
@@ -29,6 +30,8 @@ export function createProgram(io: Io, version: string): Command {
     .configureOutput({
       writeOut: (text) => io.out.write(text),
       writeErr: (text) => io.err.write(text),
+      // A line of its own, as this command's own suggestions are.
+      outputError: (text, write) => write(text.replace(/\n\((Did you mean .*\?)\)/, '\n$1')),
     })
   for (const make of COMMANDS) program.addCommand(make(io).copyInheritedSettings(program))
   return program

@@ -1,5 +1,7 @@
-import type { Registry } from '@promptkeep/client'
-import { Command, InvalidArgumentError } from 'commander'
+import { hasCode, type Registry } from '@promptkeep/client'
+import { checkAlias, refuse } from '@promptkeep/client/protocol'
+import { Command } from 'commander'
+import { CliError } from './cli-error.ts'
 import type { Io } from './io.ts'
 
 /** Options of every command that speaks to a registry. */
@@ -15,13 +17,16 @@ const TIMEOUT_MS = 10_000
 export const registryCommand = (name: string, summary: string, ...examples: readonly string[]): Command =>
   describeCommand(name, summary, ...examples)
     .option('--json', 'print JSON instead of text')
-    .option('--tracking-uri <url>', 'the registry (default: MLFLOW_TRACKING_URI, then http://127.0.0.1:5055)')
+    .option(
+      '--tracking-uri <url>',
+      'ask this registry (default: MLFLOW_TRACKING_URI, then http://127.0.0.1:5055)',
+    )
 
 export const describeCommand = (name: string, summary: string, ...examples: readonly string[]): Command =>
   new Command(name)
     .description(summary)
     .summary(summary.split(/[;:]/)[0] ?? summary)
-    .helpOption('-h, --help', 'this text')
+    .helpOption('-h, --help', 'print this text')
     .addHelpText(
       'after',
       `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((text) => `  $ promptkeep ${text}\n`).join('')}`,
@@ -33,17 +38,10 @@ export const describeCommand = (name: string, summary: string, ...examples: read
  */
 export async function withRegistry<T>(
   io: Io,
-  { trackingUri }: RegistryFlags,
+  flags: RegistryFlags,
   use: (registry: Registry) => Promise<T>,
 ): Promise<T> {
-  const registry = io.createRegistry({
-    ...(trackingUri === undefined ? {} : { trackingUri }),
-    env: io.env,
-    now: io.now,
-    strict: true,
-    cacheTtlSeconds: 0,
-    timeoutMs: TIMEOUT_MS,
-  })
+  const registry = openRegistry(io, flags)
   try {
     return await use(registry)
   } finally {
@@ -51,19 +49,49 @@ export async function withRegistry<T>(
   }
 }
 
+function openRegistry(io: Io, { trackingUri }: RegistryFlags): Registry {
+  try {
+    return io.createRegistry({
+      ...(trackingUri === undefined ? {} : { trackingUri }),
+      env: io.env,
+      now: io.now,
+      strict: true,
+      cacheTtlSeconds: 0,
+      timeoutMs: TIMEOUT_MS,
+    })
+  } catch (cause) {
+    if (!hasCode(cause, 'INVALID_INPUT')) throw cause
+    // The library names its option; a person looks for the flag or the variable that they gave.
+    const given = trackingUri === undefined ? 'MLFLOW_TRACKING_URI' : '--tracking-uri'
+    throw new CliError((cause as Error).message.replace(/^trackingUri\b/, given), { cause })
+  }
+}
+
 /** JSON on one answer's own lines. */
 export const printJson = (io: Io, value: unknown): void => io.out.write(`${JSON.stringify(value, null, 2)}\n`)
 
-/** Parser of a commander argument: a whole number within bounds. */
+/** Parsers of arguments and options. `field` is the flag or argument as it is typed, for what is refused. */
 export const wholeNumber =
-  (min: number, max: number) =>
+  (field: string, min: number, max: number) =>
   (text: string): number => {
     const value = Number(text)
     if (!/^\d+$/.test(text) || value < min || value > max)
-      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+      refuse(field, text, `a whole number from ${min} to ${max}`)
     return value
   }
 
 /** `3`, or `v3` as the listings write it. */
-export const versionNumber = (text: string): number =>
-  wholeNumber(1, 2_147_483_647)(text.replace(/^v(?=\d)/, ''))
+export const versionNumber =
+  (field: string) =>
+  (text: string): number =>
+    /^v?\d+$/.test(text)
+      ? wholeNumber(field, 1, 2_147_483_647)(text.replace(/^v/, ''))
+      : refuse(field, text, 'a version number')
+
+/** An alias that may be set. Checked before anything is asked or written. */
+export const aliasName =
+  (field: string) =>
+  (text: string): string => {
+    checkAlias(text, field)
+    return text
+  }

@@ -19,9 +19,14 @@ export function reportError(error: unknown, io: Effects): ExitCode {
 function explain(error: unknown): { message: string; hint?: string | undefined; exitCode: ExitCode } {
   if (error instanceof CliError) return error
   const message = error instanceof Error ? error.message : String(error)
+  if (isOutage(error) && hasAnswered(error)) {
+    // Something did: what it said is the cause, and starting another registry would not help.
+    const local = message.replace('check the tracking URI', 'check --tracking-uri or MLFLOW_TRACKING_URI')
+    return { message: local, exitCode: 2 }
+  }
   if (isOutage(error)) {
     const hint =
-      'Start a registry with: npx promptkeep serve   or name one with --tracking-uri or MLFLOW_TRACKING_URI.'
+      'Start a registry with: promptkeep serve   or name one with --tracking-uri or MLFLOW_TRACKING_URI.'
     return { message: `the registry cannot be reached: ${message}`, hint, exitCode: 2 }
   }
   if (hasCode(error, 'CONFLICT', 'DIGEST_MISMATCH')) return { message, exitCode: 1 }
@@ -29,3 +34,6 @@ function explain(error: unknown): { message: string; hint?: string | undefined; 
   const hint = error instanceof Error ? error.stack?.split('\n').slice(1).join('\n') : undefined
   return { message: `unexpected: ${message}`, hint, exitCode: 2 }
 }
+
+const hasAnswered = (error: unknown): boolean =>
+  error instanceof Error && 'status' in error && error.status !== undefined

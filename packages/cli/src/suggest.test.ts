@@ -5,11 +5,11 @@ const NAMES = ['memory', 'memory-write', 'weather', 'orchestrator-base']
 
 describe('suggest', () => {
   it.each([
-    { given: 'memroy', want: 'did you mean memory?' },
-    { given: 'Memory', want: 'did you mean memory?' },
-    { given: 'memory_write', want: 'did you mean memory-write?' },
-    { given: 'wether', want: 'did you mean weather?' },
-    { given: 'orchestrator', want: 'did you mean orchestrator-base?' },
+    { given: 'memroy', want: 'Did you mean memory?' },
+    { given: 'Memory', want: 'Did you mean memory?' },
+    { given: 'memory_write', want: 'Did you mean memory-write?' },
+    { given: 'wether', want: 'Did you mean weather?' },
+    { given: 'orchestrator', want: 'Did you mean orchestrator-base?' },
     { given: 'calendar', want: '' },
     { given: '', want: '' },
   ])('$given -> $want', ({ given, want }) => expect(suggest(given, NAMES)).toBe(want))

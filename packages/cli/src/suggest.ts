@@ -1,4 +1,4 @@
-/** `did you mean memory?` for the candidate that is a slip away from what was given, else ''. */
+/** `Did you mean memory?` for the candidate that is a slip away from what was given, else ''. */
 export function suggest(given: string, candidates: readonly string[]): string {
   const [best] = candidates
     .map((name) => ({ name, distance: distanceOf(given.toLowerCase(), name.toLowerCase()) }))
@@ -6,7 +6,7 @@ export function suggest(given: string, candidates: readonly string[]): string {
       ({ name, distance }) => distance <= Math.max(1, Math.floor(Math.max(given.length, name.length) / 3)),
     )
     .sort((a, b) => a.distance - b.distance)
-  return best === undefined ? '' : `did you mean ${best.name}?`
+  return best === undefined ? '' : `Did you mean ${best.name}?`
 }
 
 /** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours. */

@@ -1,10 +1,11 @@
 import type { Registry } from '@promptkeep/client'
-import { checkAlias } from '@promptkeep/client/protocol'
-import { type Command, InvalidArgumentError } from 'commander'
+import { refuse } from '@promptkeep/client/protocol'
+import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { findPrompt, findVersion } from '../find-version.ts'
 import type { Io } from '../io.ts'
 import {
+  aliasName,
   printJson,
   type RegistryFlags,
   registryCommand,
@@ -26,10 +27,10 @@ export const alias = (io: Io): Command =>
     'alias memory production 3 --expect 4',
   )
     .argument('<name>', 'prompt')
-    .argument('<alias>', 'such as production')
-    .argument('<version>', 'version number', versionNumber)
+    .argument('<alias>', 'such as production', aliasName('alias'))
+    .argument('<version>', 'version number', versionNumber('version'))
     .option('--expect <version>', 'refuse unless the alias is at this version now ("none": unset)', expected)
-    .option('--reason <text>', 'kept in the history')
+    .option('--reason <text>', 'keep this in the history')
     .option('--dry-run', 'say what would move, and move nothing')
     .action((name: string, moved: string, version: number, flags: AliasFlags) =>
       withRegistry(io, flags, async (registry) => {
@@ -72,7 +73,6 @@ async function rehearse(
   to: number,
   expect: AliasFlags['expect'],
 ): Promise<Moved> {
-  checkAlias(alias)
   const from = (await findPrompt(registry, name)).aliases[alias]
   await findVersion(registry, `${name}/${to}`)
   if (expect !== undefined && expect !== (from ?? 'none')) {
@@ -89,9 +89,7 @@ async function rehearse(
 
 function expected(text: string): number | 'none' {
   if (text === 'none') return text
-  try {
-    return versionNumber(text)
-  } catch {
-    throw new InvalidArgumentError('It must be a version number, or "none" for an alias that is unset.')
-  }
+  if (!/^v?\d+$/.test(text))
+    refuse('--expect', text, 'a version number, or "none" for an alias that is unset')
+  return versionNumber('--expect')(text)
 }

@@ -23,7 +23,7 @@ interface Side {
 export const diff = (io: Io): Command =>
   registryCommand(
     'diff',
-    'What differs between two versions: text, model config, response format',
+    'Compare two versions: text, model config, response format',
     'diff memory@production memory@experiment',
     'diff memory/2 ./prompts/memory.md',
   )

@@ -72,9 +72,13 @@ describe('eval refuses', () => {
     {
       rule: 'a threshold that is no rate',
       args: ['--pass-threshold', '80'],
-      want: 'It must be a number from 0 to 1.',
+      want: '--pass-threshold must be a number from 0 to 1',
     },
-    { rule: 'an empty threshold', args: ['--pass-threshold', ''], want: 'It must be a number from 0 to 1.' },
+    {
+      rule: 'an empty threshold',
+      args: ['--pass-threshold', ''],
+      want: '--pass-threshold must be a number from 0 to 1',
+    },
     {
       rule: 'an alias that none can have',
       args: ['--prompt-alias', 'a b'],
@@ -101,7 +105,7 @@ describe('eval refuses', () => {
     const { code, out, err } = await cli.run('eval')
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(err).toMatch(
-      /^error: tone: the registry cannot be asked: .*\nStart a registry with: npx promptkeep serve/,
+      /^error: tone: the registry cannot be asked: .*\nStart a registry with: promptkeep serve/,
     )
   })
 

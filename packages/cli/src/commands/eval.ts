@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
+import { refuse } from '@promptkeep/client/protocol'
 import {
   concludeEvals,
   createEvalDeps,
@@ -14,7 +15,7 @@ import {
   runSuite,
   type Verdict,
 } from '@promptkeep/evals'
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { ExitCode, Io } from '../io.ts'
 import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
@@ -43,12 +44,12 @@ export const evalCommand = (io: Io): Command =>
   )
     .argument('[suite...]', 'suite manifests, or folders of them', ['evals'])
     .option('--dataset <file>', 'run the suites on this dataset instead of their own')
-    .option('--model <name>', "model for the target (default: the target's own)")
-    .option('--judge-model <name>', 'model that judges; recorded with the run')
-    .option('--pass-threshold <rate>', "0 to 1, instead of the suites' own", rate)
+    .option('--model <name>', "use this model for the target (default: the target's own)")
+    .option('--judge-model <name>', 'judge with this model; recorded with the run')
+    .option('--pass-threshold <rate>', "pass at this rate, 0 to 1, instead of the suites' own", rate)
     .option(
       '--prompt-alias <alias>',
-      'alias or chain to judge; experiment is experiment,production',
+      'judge this alias or chain; experiment is experiment,production',
       'production',
     )
     .option('--verbose', 'show every case with its answer')
@@ -94,12 +95,12 @@ export const evalCommand = (io: Io): Command =>
     })
 
 const START_HINT =
-  'Start a registry with: npx promptkeep serve   or name one with --tracking-uri or MLFLOW_TRACKING_URI.\n'
+  'Start a registry with: promptkeep serve   or name one with --tracking-uri or MLFLOW_TRACKING_URI.\n'
 
 function rate(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !(value >= 0 && value <= 1))
-    throw new InvalidArgumentError('It must be a number from 0 to 1.')
+    refuse('--pass-threshold', text, 'a number from 0 to 1')
   return value
 }
 

@@ -19,12 +19,12 @@ interface HistoryFlags extends RegistryFlags {
 export const history = (io: Io): Command =>
   registryCommand(
     'history',
-    'What happened to a prompt, newest first: versions, moves, who and why',
+    'Tell what happened to a prompt, newest first: versions, moves, who and why',
     'history memory --limit 5',
   )
     .argument('<name>', 'prompt')
-    .option('--limit <n>', 'changes on a page, 1 to 1000', wholeNumber(1, 1000), 20)
-    .option('--page-token <token>', 'the next page, as the page before it says')
+    .option('--limit <n>', 'print as many changes, 1 to 1000', wholeNumber('--limit', 1, 1000), 20)
+    .option('--page-token <token>', 'print the next page, as the page before it says')
     .action((name: string, flags: HistoryFlags) =>
       withRegistry(io, flags, async (registry) => {
         await findPrompt(registry, name)

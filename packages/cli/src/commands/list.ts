@@ -5,7 +5,7 @@ import { printJson, type RegistryFlags, registryCommand, withRegistry } from '..
 import { createStyle, isoTime, oneLine, table, when } from '../style.ts'
 
 export const list = (io: Io): Command =>
-  registryCommand('list', 'Every prompt: newest version, aliases, when it last changed', 'list').action(
+  registryCommand('list', 'List every prompt: newest version, aliases, when it last changed', 'list').action(
     (flags: RegistryFlags) =>
       withRegistry(io, flags, async (registry) => {
         const prompts = await listAll(registry)

@@ -11,7 +11,13 @@ import {
 import { variablesOf } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
-import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import {
+  aliasName,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  withRegistry,
+} from '../registry-command.ts'
 import { createStyle, oneLine, table } from '../style.ts'
 import { checkOnly, DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
 import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
@@ -26,15 +32,20 @@ interface PullFlags extends RegistryFlags {
 export const pull = (io: Io): Command =>
   registryCommand(
     'pull',
-    'Writes the texts behind an alias back to the prompt files; a file with local edits is left alone',
+    'Write the texts behind an alias back to the prompt files; a file with local edits is left alone',
     'pull apps/assistant/prompts',
     'pull --only memory --force',
   )
     .argument('[dir]', 'folder of the prompt files', DEFAULT_DIR)
-    .option('--alias <alias>', 'take the versions behind it; prompts without it: production', 'production')
+    .option(
+      '--alias <alias>',
+      'take the versions behind it; prompts without it: production',
+      aliasName('--alias'),
+      'production',
+    )
     .option('--dry-run', 'say what would be written, and write nothing')
     .option('--force', 'overwrite local edits, and bring back files that are gone')
-    .option('--only <names...>', 'only these prompts')
+    .option('--only <names...>', 'pull only these prompts')
     .action((dir: string, flags: PullFlags) =>
       withRegistry(io, flags, async (registry) => {
         const folder = await openPromptFolder(io, dir, !flags.dryRun)

@@ -2,7 +2,13 @@ import type { Registry } from '@promptkeep/client'
 import { type PromptLock, writeLock } from '@promptkeep/client/files'
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
-import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import {
+  aliasName,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  withRegistry,
+} from '../registry-command.ts'
 import { createStyle, type Style, table } from '../style.ts'
 import { checkOnly, DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
 import { provenanceOf, provenanceTags } from '../sync/provenance.ts'
@@ -19,16 +25,16 @@ interface PushFlags extends RegistryFlags {
 export const push = (io: Io): Command =>
   registryCommand(
     'push',
-    'Registers the prompt files that changed; an alias moves only when --alias names it',
+    'Register the prompt files that changed; an alias moves only when --alias names it',
     'push apps/assistant/prompts --alias production --message "a warmer tone"',
     'push --dry-run',
   )
     .argument('[dir]', 'folder of the prompt files', DEFAULT_DIR)
-    .option('--alias <alias>', 'point this alias at what was registered')
-    .option('--message <text>', 'commit message (default: file and git commit)')
+    .option('--alias <alias>', 'point this alias at what was registered', aliasName('--alias'))
+    .option('--message <text>', 'set the commit message (default: file and git commit)')
     .option('--dry-run', 'say what would happen, and do nothing')
     .option('--force', 'push also over what changed in the registry')
-    .option('--only <names...>', 'only these prompts')
+    .option('--only <names...>', 'push only these prompts')
     .action((dir: string, flags: PushFlags) =>
       withRegistry(io, flags, async (registry) => {
         const folder = await openPromptFolder(io, dir)

@@ -8,10 +8,17 @@ import type {
   Template,
 } from '@promptkeep/client'
 import { canonicalTemplate, type PromptFile, readPromptFile, readUtf8 } from '@promptkeep/client/files'
-import { type Command, InvalidArgumentError } from 'commander'
+import { refuse } from '@promptkeep/client/protocol'
+import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
-import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import {
+  aliasName,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  withRegistry,
+} from '../registry-command.ts'
 import { isoTime } from '../style.ts'
 
 interface RegisterFlags extends RegistryFlags {
@@ -33,14 +40,17 @@ export const register = (io: Io): Command =>
     'register greet < greeting.txt',
   )
     .argument('<name>', 'prompt: letters, digits, _ . -')
-    .option('--file <path>', 'a prompt file (.md, with its front matter), or plain text; "-" reads the pipe')
-    .option('--template <text>', 'the text itself')
-    .option('--chat', 'the text is a JSON list of messages')
-    .option('--message <text>', 'commit message')
-    .option('--model-config <json>', 'such as \'{"temperature": 0.2}\'', jsonObject)
-    .option('--response-format <path>', 'a JSON file with the schema of the answer')
-    .option('--tag <key=value>', 'tag of the version; may be repeated', tag)
-    .option('--alias <alias>', 'point this alias at the new version')
+    .option(
+      '--file <path>',
+      'read a prompt file (.md, with its front matter) or plain text; "-" reads the pipe',
+    )
+    .option('--template <text>', 'take this text')
+    .option('--chat', 'read the text as a JSON list of messages')
+    .option('--message <text>', 'set the commit message')
+    .option('--model-config <json>', 'set model settings, such as \'{"temperature": 0.2}\'', jsonObject)
+    .option('--response-format <path>', 'set the schema of the answer: a JSON file')
+    .option('--tag <key=value>', 'tag the version; may be repeated', tag)
+    .option('--alias <alias>', 'point this alias at the new version', aliasName('--alias'))
     .action((name: string, flags: RegisterFlags) =>
       withRegistry(io, flags, async (registry) => {
         const content = await readContent(io, flags)
@@ -135,14 +145,12 @@ function jsonObject(text: string): JsonObject {
   try {
     return parseObject(text, text)
   } catch {
-    throw new InvalidArgumentError(
-      'It must be a JSON object, in quotes for the shell: \'{"temperature": 0.2}\'.',
-    )
+    refuse('--model-config', text, 'a JSON object, in quotes for the shell: \'{"temperature": 0.2}\'')
   }
 }
 
 function tag(text: string, previous: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf('=')
-  if (at < 1) throw new InvalidArgumentError('It must be key=value.')
+  if (at < 1) refuse('--tag', text, 'key=value')
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) }
 }

@@ -22,15 +22,18 @@ const VARIABLES = {
 export const serve = (io: Io): Command =>
   describeCommand(
     'serve',
-    'Runs the registry server until Ctrl-C; logs are JSON lines on standard output',
+    'Run the registry server until Ctrl-C; logs are JSON lines on standard output',
     'serve',
     'serve --port 5056 --database postgres://user:password@127.0.0.1/prompts',
   )
-    .option('--host <address>', 'loopback only, until the server has tokens (env HOST, default 127.0.0.1)')
-    .option('--port <n>', '0 takes a free one (env PORT, default 5055)')
+    .option(
+      '--host <address>',
+      'listen on this address: loopback only, until the server has tokens (env HOST, default 127.0.0.1)',
+    )
+    .option('--port <n>', 'listen on this port; 0 takes a free one (env PORT, default 5055)')
     .option(
       '--database <url>',
-      'sqlite:<file> or postgres://… (env DATABASE_URL, default sqlite:./.promptkeep/registry.db)',
+      'keep everything in sqlite:<file> or postgres://… (env DATABASE_URL, default sqlite:./.promptkeep/registry.db)',
     )
     .option('--allow-model-config-edit', "let MLflow's clients edit the model config of a version in place")
     .action(async (flags: ServeFlags) => {
@@ -65,9 +68,9 @@ function whyNotStarted(error: unknown, { HOST, PORT, DATABASE_URL }: Config): st
   const { message, cause } = error as Error
   const code = (cause as NodeJS.ErrnoException | undefined)?.code
   if (code === 'EADDRINUSE')
-    return `port ${PORT} on ${HOST} is taken: stop what listens there, or choose another with --port (0 takes a free one)`
+    return `port ${PORT} on ${HOST} is taken: choose another with --port or PORT (0 takes a free one); is one running already?`
   if (code === 'EACCES' && (error as Error).name === 'StartError')
-    return `port ${PORT} on ${HOST} may not be used by this account: choose another with --port`
+    return `port ${PORT} on ${HOST} may not be used by this account: choose another with --port or PORT`
   return `the registry cannot start with --database ${withoutPassword(DATABASE_URL)}: ${message?.split('\n')[0]}`
 }
 

@@ -10,7 +10,7 @@ import { templateText } from '../template-text.ts'
 export const show = (io: Io): Command =>
   registryCommand(
     'show',
-    'One version: its text, settings, tags and aliases',
+    'Show one version: its text, settings, tags and aliases',
     'show memory@production',
     'show memory/3 --json',
   )

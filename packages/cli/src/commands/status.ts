@@ -1,7 +1,13 @@
 import { canBeFile } from '@promptkeep/client/files'
 import type { Command } from 'commander'
 import type { Io } from '../io.ts'
-import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import {
+  aliasName,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  withRegistry,
+} from '../registry-command.ts'
 import { createStyle, oneLine, type Style, table } from '../style.ts'
 import type { SyncState } from '../sync/compare.ts'
 import { DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
@@ -15,7 +21,7 @@ interface StatusFlags extends RegistryFlags {
 export const status = (io: Io): Command =>
   registryCommand(
     'status',
-    'Compares prompt files with the registry: same, file newer, registry newer, both changed, only here, only there',
+    'Compare prompt files with the registry: same, file newer, registry newer, both changed, only here, only there',
     'status apps/assistant/prompts',
     'status --check',
   )
@@ -23,6 +29,7 @@ export const status = (io: Io): Command =>
     .option(
       '--alias <alias>',
       'compare with the versions behind it; prompts without it: production',
+      aliasName('--alias'),
       'production',
     )
     .option('--check', 'exit 1 on drift')
