@@ -2,12 +2,24 @@ import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { hasCode } from '@promptkeep/client/protocol'
+import type { AssistantDeps } from './assistant.ts'
 import { type Config, ConfigError, type Env, readConfig } from './config.ts'
 import { createLog } from './log.ts'
-import { StartError, start } from './start.ts'
+import type { RunningAssistant } from './start.ts'
 
 export { type Config, ConfigError, readConfig } from './config.ts'
-export { type RunningAssistant, StartError, start } from './start.ts'
+export type { RunningAssistant, StartError } from './start.ts'
+
+/**
+ * Starts the assistant. The app is loaded only now: it reads its prompt files while it loads, and a broken one is to
+ * reach whoever starts it, not end the process on its import.
+ * @throws {SqlError} for the database, {@link StartError} for the port, {InvalidInput} for a prompt file
+ */
+export async function start(config: Config, deps: AssistantDeps): Promise<RunningAssistant> {
+  const app = await import('./start.ts')
+  return app.start(config, deps)
+}
 
 /** Where a command speaks: the JSON log goes to standard output, words for people here. */
 type Say = (line: string) => void
@@ -20,7 +32,7 @@ async function main(env: Env, say: Say): Promise<number> {
   const config = configOrUndefined(env, say)
   if (!config) return 2
   const signal = nextSignal()
-  let assistant: Awaited<ReturnType<typeof start>>
+  let assistant: RunningAssistant
   try {
     assistant = await start(config, {
       log: createLog(config.LOG_LEVEL),
@@ -61,7 +73,8 @@ function configOrUndefined(env: Env, say: Say): Config | undefined {
 
 /** Errors whose message tells a person all there is to know. */
 const isExpected = (error: unknown) =>
-  error instanceof StartError || (error instanceof Error && error.name === 'SqlError')
+  hasCode(error, 'INVALID_INPUT') ||
+  (error instanceof Error && ['StartError', 'SqlError'].includes(error.name))
 
 /** The first signal to stop. A second one ends the process at once. */
 const nextSignal = () =>

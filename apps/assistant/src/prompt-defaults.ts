@@ -37,5 +37,5 @@ export async function readPromptDefaults(folder = PROMPTS_FOLDER): Promise<Promp
   return Object.freeze(Object.fromEntries(defaults))
 }
 
-/** Read once, when the module is: prompts are part of the program, as its code is. */
+/** Read once, when the module is: prompts are part of the program, as its code is. A broken file fails the import. */
 export const PROMPT_DEFAULTS = await readPromptDefaults()
