@@ -22,9 +22,9 @@ export interface HttpRequest {
   readonly isText?: boolean
   /**
    * Runs before each further try, because the lost one may have had its effect: what it returns is taken as the
-   * answer, `undefined` tries again.
+   * answer, `undefined` tries again. `never` gives up after the first try.
    */
-  readonly beforeRetry?: () => Promise<unknown>
+  readonly beforeRetry?: 'never' | (() => Promise<unknown>)
 }
 
 /** @returns the parsed JSON. @throws {RegistryError} */
@@ -57,7 +57,7 @@ export function createHttp({ connection, fetch, random }: HttpOptions): Http {
     for (let tries = 1; ; tries++) {
       const { answer, error, retryAfterMs } = await tryOnce(request, signal)
       if (!error) return answer
-      if (retryAfterMs === undefined || tries === MAX_TRIES) throw error
+      if (retryAfterMs === undefined || tries === MAX_TRIES || request.beforeRetry === 'never') throw error
       const backoffMs = FIRST_BACKOFF_MS * 2 ** (tries - 1) * (0.5 + random())
       const waitMs = Math.max(backoffMs, retryAfterMs)
       if (performance.now() + waitMs >= endsAt) throw error // what was said is worth more than "no answer in time"
