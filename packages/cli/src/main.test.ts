@@ -338,7 +338,10 @@ describe('alias', () => {
       await stock()
       const { code, err } = await cli.run('alias', 'memory', 'production', '3', '--expect', '1', ...more)
       expect(code).toBe(1)
-      expect(err).toMatch(/alias "production" of "memory" is at v(ersion )?2/)
+      expect(err).toBe(
+        'error: alias "production" of "memory" is at v2, not as --expect 1 says; nothing moved\n' +
+          'See who moved it: promptkeep history memory; then give --expect the version it is at.\n',
+      )
       expect((await cli.run('show', 'memory', '--json')).out).toContain('"version": 2')
     },
   )
@@ -385,6 +388,17 @@ describe('diff', () => {
     await writeFile(join(dir, 'memory.md'), 'one\nthree\n')
     const { out } = await cli.run('diff', 'memory', './memory.md')
     expect(out).toContain('+++ ./memory.md template\n@@ -1,2 +1,2 @@\n one\n-two\n+three\n')
+  })
+
+  it.each([
+    { file: 'nope.md', want: 'there is no prompt "nope.md"', hint: '\nA file needs a slash: ./nope.md\n' },
+    { file: './nope.md', want: 'error: nope.md: does not exist\n', hint: '' },
+  ])('says of $file what is wrong with it', async ({ file, want, hint }) => {
+    await stock()
+    const { code, err } = await cli.run('diff', 'memory', file)
+    expect(code).toBe(2)
+    expect(err).toContain(want)
+    expect(err).toContain(hint)
   })
 
   it('is coloured on a terminal only', async () => {

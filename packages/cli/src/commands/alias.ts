@@ -1,7 +1,8 @@
-import type { Registry } from '@promptkeep/client'
+import { Conflict, hasCode, type Registry } from '@promptkeep/client'
 import { refuse } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
+import { movedAway } from '../conflict.ts'
 import { findPrompt, findVersion } from '../find-version.ts'
 import type { Io } from '../io.ts'
 import {
@@ -59,10 +60,16 @@ async function perform(
   { expect, reason }: AliasFlags,
 ): Promise<Moved> {
   await findVersion(registry, `${name}/${to}`)
-  const change = await registry.setAlias(name, alias, to, {
-    ...(expect === undefined ? {} : { expected: expect === 'none' ? null : expect }),
-    ...(reason === undefined ? {} : { reason }),
-  })
+  const change = await registry
+    .setAlias(name, alias, to, {
+      ...(expect === undefined ? {} : { expected: expect === 'none' ? null : expect }),
+      ...(reason === undefined ? {} : { reason }),
+    })
+    .catch((error: unknown) => {
+      throw hasCode(error, 'CONFLICT') && expect !== undefined
+        ? unexpected(name, alias, expect, error)
+        : error
+    })
   return { from: change.from, to }
 }
 
@@ -75,16 +82,17 @@ async function rehearse(
 ): Promise<Moved> {
   const from = (await findPrompt(registry, name)).aliases[alias]
   await findVersion(registry, `${name}/${to}`)
-  if (expect !== undefined && expect !== (from ?? 'none')) {
-    const said = from === undefined ? 'unset' : `at v${from}`
-    throw new CliError(
-      `alias "${alias}" of "${name}" is ${said}, not ${expect === 'none' ? 'unset' : `at v${expect}`}`,
-      {
-        exitCode: 1,
-      },
-    )
-  }
+  if (expect !== undefined && expect !== (from ?? 'none'))
+    throw unexpected(name, alias, expect, new Conflict('', from ?? null))
   return { from, to }
+}
+
+function unexpected(name: string, alias: string, expect: number | 'none', conflict: unknown): CliError {
+  return new CliError(`${movedAway(alias, name, conflict)}, not as --expect ${expect} says; nothing moved`, {
+    exitCode: 1,
+    hint: `See who moved it: promptkeep history ${name}; then give --expect the version it is at.`,
+    cause: conflict,
+  })
 }
 
 function expected(text: string): number | 'none' {

@@ -3,6 +3,7 @@ import type { JsonObject, ModelConfig, Registry, Template } from '@promptkeep/cl
 import { fileDigestOf, readPromptFile } from '@promptkeep/client/files'
 import type { Command } from 'commander'
 import { createTwoFilesPatch } from 'diff'
+import { CliError } from '../cli-error.ts'
 import { findVersion } from '../find-version.ts'
 import type { Io } from '../io.ts'
 import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
@@ -50,7 +51,10 @@ async function readSide(io: Io, registry: Registry, reference: string): Promise<
     const file = await readPromptFile(resolve(io.cwd, reference))
     return { ...file, label: reference, digest: await fileDigestOf(file) }
   }
-  const version = await findVersion(registry, reference)
+  const version = await findVersion(registry, reference).catch((error: unknown) => {
+    if (!(error instanceof CliError) || !/^[^/\\@]*\.md$/.test(reference)) throw error
+    throw new CliError(error.message, { hint: `A file needs a slash: ./${reference}`, cause: error })
+  })
   return { ...version, label: versionLabel(version) }
 }
 

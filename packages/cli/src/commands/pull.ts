@@ -48,7 +48,7 @@ export const pull = (io: Io): Command =>
     .option('--only <names...>', 'pull only these prompts')
     .action((dir: string, flags: PullFlags) =>
       withRegistry(io, flags, async (registry) => {
-        const folder = await openPromptFolder(io, dir, !flags.dryRun)
+        const folder = await openPromptFolder(io, 'pull', dir, !flags.dryRun)
         const findings = await surveyPrompts(registry, {
           ...folder,
           chain: chainOf(flags.alias),
@@ -168,6 +168,6 @@ function report(io: Io, results: readonly Pulled[], flags: PullFlags): void {
     ])
   io.out.write(table(rows))
   const count = (action: Pulled['action']) => results.filter((result) => result.action === action).length
-  const done = `written=${count('written')} unchanged=${count('unchanged')} refused=${count('refused')}`
-  io.err.write(`${done}${flags.dryRun ? '  (dry run: nothing was written)' : ''}\n`)
+  const written = flags.dryRun ? 'would write' : 'written'
+  io.err.write(`${written}=${count('written')} unchanged=${count('unchanged')} refused=${count('refused')}\n`)
 }

@@ -1,6 +1,8 @@
-import type { Registry } from '@promptkeep/client'
+import { hasCode, type Registry } from '@promptkeep/client'
 import { type PromptLock, writeLock } from '@promptkeep/client/files'
 import type { Command } from 'commander'
+import { CliError } from '../cli-error.ts'
+import { movedAway } from '../conflict.ts'
 import type { Io } from '../io.ts'
 import {
   aliasName,
@@ -37,7 +39,7 @@ export const push = (io: Io): Command =>
     .option('--only <names...>', 'push only these prompts')
     .action((dir: string, flags: PushFlags) =>
       withRegistry(io, flags, async (registry) => {
-        const folder = await openPromptFolder(io, dir)
+        const folder = await openPromptFolder(io, 'push', dir)
         const chain = chainOf(flags.alias ?? 'production')
         const findings = await surveyPrompts(registry, { ...folder, chain, only: flags.only })
         checkOnly(flags.only, findings)
@@ -77,7 +79,8 @@ async function pushAll(
       }
       const result = await pushOne(io, registry, finding, flags)
       results.push(result)
-      if (result.action !== 'refused') agreed.set(name, { digest: fileDigest })
+      const digest = agreedDigest(finding, result)
+      if (digest !== undefined) agreed.set(name, { digest })
     }
     // Gone on both sides.
     for (const name of flags.only === undefined ? agreed.keys() : [])
@@ -87,6 +90,16 @@ async function pushAll(
     if (!flags.dryRun && files.length > 0 && differs(lock, next)) await writeLock(dir, next)
   }
   return results
+}
+
+/**
+ * What file and registry agree on now. An older version that was found to hold the text changes nothing there until an
+ * alias points at it: what the alias says is then known, and the file is newer.
+ */
+function agreedDigest({ fileDigest, held, there }: Finding, { action, alias }: Pushed): string | undefined {
+  if (action === 'refused') return undefined
+  const isOldVersion = action === 'reused' && held?.waiting === false && alias === undefined
+  return isOldVersion ? there?.digest : fileDigest
 }
 
 const differs = (a: PromptLock, b: PromptLock): boolean => {
@@ -104,24 +117,47 @@ async function pushOne(io: Io, registry: Registry, finding: Finding, flags: Push
         : 'it changed here and in the registry: compare with promptkeep diff, then push or pull with --force'
     return { name, action: 'refused', reason }
   }
-  const waiting = held?.waiting ? held.version : undefined
-  const action = waiting === undefined ? 'registered' : 'reused'
+  const action = held === undefined ? 'registered' : 'reused'
   const version = flags.dryRun
-    ? waiting
-    : (waiting ?? (await registerFile(io, registry, finding, flags.message)))
+    ? held?.version
+    : (held?.version ?? (await registerFile(io, registry, finding, flags.message)))
   const at = flags.alias === undefined ? undefined : finding.prompt?.aliases[flags.alias]
   if (flags.alias !== undefined && version !== undefined && !flags.dryRun) {
-    await registry.setAlias(name, flags.alias, version, {
-      // Somebody may have moved it since the comparison: then it is theirs, unless forced.
-      ...(flags.force ? {} : { expected: at ?? null }),
-      reason: flags.message ?? 'pushed from files',
-    })
+    await pointAlias(registry, { name, alias: flags.alias, to: version, at }, flags)
   }
   return {
     name,
     action,
     ...(version !== undefined && { version }),
     ...(flags.alias !== undefined && { alias: { name: flags.alias, ...(at !== undefined && { from: at }) } }),
+  }
+}
+
+interface Move {
+  readonly name: string
+  readonly alias: string
+  readonly to: number
+  /** Where the comparison found it. */
+  readonly at: number | undefined
+}
+
+/** Somebody may have moved it since the comparison: then it is theirs, unless forced. */
+async function pointAlias(registry: Registry, { name, alias, to, at }: Move, { force, message }: PushFlags) {
+  try {
+    await registry.setAlias(name, alias, to, {
+      ...(force ? {} : { expected: at ?? null }),
+      reason: message ?? 'pushed from files',
+    })
+  } catch (cause) {
+    if (!hasCode(cause, 'CONFLICT')) throw cause
+    throw new CliError(
+      `${movedAway(alias, name, cause)}, moved since push compared; v${to} is registered and waits`,
+      {
+        exitCode: 1,
+        hint: `See who moved it: promptkeep history ${name}; then: promptkeep alias ${name} ${alias} ${to}`,
+        cause,
+      },
+    )
   }
 }
 
@@ -151,8 +187,10 @@ function report(io: Io, results: readonly Pushed[], flags: PushFlags): void {
   const changed = results.filter(({ action }) => action !== 'unchanged')
   io.out.write(table(changed.map((result) => [style.bold(result.name), ...describe(result, flags, style)])))
   const count = (action: Pushed['action']) => results.filter((result) => result.action === action).length
-  const done = `registered=${count('registered')} reused=${count('reused')} unchanged=${count('unchanged')} refused=${count('refused')}`
-  io.err.write(`${done}${flags.dryRun ? '  (dry run: nothing was written)' : ''}\n`)
+  const [registered, reused] = flags.dryRun ? ['would register', 'reuse'] : ['registered', 'reused']
+  io.err.write(
+    `${registered}=${count('registered')} ${reused}=${count('reused')} unchanged=${count('unchanged')} refused=${count('refused')}\n`,
+  )
   const waiting = changed.filter(({ action }) => action !== 'refused')
   if (waiting.length > 0 && flags.alias === undefined && !flags.dryRun)
     io.err.write(

@@ -11,7 +11,7 @@ import {
 import { createStyle, oneLine, type Style, table } from '../style.ts'
 import type { SyncState } from '../sync/compare.ts'
 import { DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
-import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
+import { chainOf, checkHeld, type Finding, surveyPrompts } from '../sync/survey.ts'
 
 interface StatusFlags extends RegistryFlags {
   readonly alias: string
@@ -35,8 +35,9 @@ export const status = (io: Io): Command =>
     .option('--check', 'exit 1 on drift')
     .action((dir: string, flags: StatusFlags) =>
       withRegistry(io, flags, async (registry) => {
-        const folder = await openPromptFolder(io, dir)
+        const folder = await openPromptFolder(io, 'status', dir)
         const findings = await surveyPrompts(registry, { ...folder, chain: chainOf(flags.alias) })
+        checkHeld(flags.alias, findings)
         const drift = findings.filter(isDrift)
         if (flags.check && drift.length > 0) io.setExitCode(1)
         if (flags.json)
@@ -101,7 +102,9 @@ function hintOf(
     case 'same':
       return ''
     case 'file newer':
-      return waiting === undefined ? `promptkeep push ${label}` : `v${waiting} holds this text: ${promote}`
+      return held === undefined
+        ? `promptkeep push ${label}`
+        : `v${held.version} holds this text: promptkeep alias ${name} ${alias} ${held.version}`
     case 'only here':
       if (waiting !== undefined) return `v${waiting} holds this text, and no alias points at it: ${promote}`
       return prompt === undefined

@@ -15,8 +15,17 @@ export interface PromptFolder {
   readonly lock: PromptLock
 }
 
-/** @param create - Makes a folder that is missing. @throws {CliError} for a missing folder; `INVALID_INPUT` for a bad file */
-export async function openPromptFolder(io: Io, given: string, create = false): Promise<PromptFolder> {
+/**
+ * @param command - What the person typed, for the hint.
+ * @param create - Makes a folder that is missing.
+ * @throws {CliError} for a missing folder; `INVALID_INPUT` for a bad file
+ */
+export async function openPromptFolder(
+  io: Io,
+  command: 'status' | 'push' | 'pull',
+  given: string,
+  create = false,
+): Promise<PromptFolder> {
   const dir = resolve(io.cwd, given)
   const label = relative(io.cwd, dir) || '.'
   const exists = await access(dir).then(
@@ -25,7 +34,7 @@ export async function openPromptFolder(io: Io, given: string, create = false): P
   )
   if (!exists && !create)
     throw new CliError(`${label}: there is no such folder`, {
-      hint: 'Name the folder of the prompt files: promptkeep status apps/assistant/prompts',
+      hint: `Name the folder of the prompt files: promptkeep ${command} apps/assistant/prompts`,
     })
   if (!exists) await mkdir(dir, { recursive: true })
   return { dir, label, files: await readPromptFolder(dir), lock: await readLock(dir) }

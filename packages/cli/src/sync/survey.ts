@@ -7,7 +7,9 @@ import {
 } from '@promptkeep/client'
 import { canBeFile, fileDigestOf, type PromptFile, type PromptLock } from '@promptkeep/client/files'
 import { TAG } from '@promptkeep/client/protocol'
+import { CliError } from '../cli-error.ts'
 import { listAll, searchVersions } from '../find-version.ts'
+import { suggest } from '../suggest.ts'
 import { compareSides, type SyncState } from './compare.ts'
 
 /** One prompt, looked at from both sides. */
@@ -61,6 +63,20 @@ export async function surveyPrompts(registry: Registry, request: SurveyRequest):
     findings.push(...(await Promise.all(batch)))
   }
   return findings
+}
+
+/**
+ * @throws {CliError} for an alias that no prompt has: everything would be compared with `production` unnoticed. Nothing
+ *   has `production` before the first push.
+ */
+export function checkHeld(alias: string, findings: readonly Finding[]): void {
+  const isHeld = findings.some(({ prompt }) => prompt?.aliases[alias] !== undefined)
+  if (alias === 'production' || isHeld) return
+  const aliases = new Set(findings.flatMap(({ prompt }) => Object.keys(prompt?.aliases ?? {})))
+  const hint =
+    suggest(alias, [...aliases]) ||
+    (aliases.size === 0 ? undefined : `There is ${[...aliases].sort().join(', ')}.`)
+  throw new CliError(`no prompt has the alias ${alias}`, { hint })
 }
 
 interface Known {

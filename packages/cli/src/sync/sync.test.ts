@@ -119,9 +119,19 @@ describe('status', () => {
   })
 
   it.each([
-    { rule: 'a missing folder', args: ['none'], want: 'none: there is no such folder' },
+    {
+      rule: 'a missing folder',
+      args: ['none'],
+      want: 'none: there is no such folder\nName the folder of the prompt files: promptkeep status ',
+    },
+    {
+      rule: 'an alias that no prompt has',
+      args: ['--alias', 'nope', 'empty'],
+      want: 'no prompt has the alias nope',
+    },
     { rule: 'a bad file', args: [], want: 'prompts/bad.md:2: unknown key "temprature"' },
   ])('refuses $rule', async ({ args, want }) => {
+    await mkdir(join(home, 'empty'))
     await write('bad', '---\ntemprature: 1\n---\ntext')
     const { code, out, err } = await cli.run('status', ...args)
     expect({ code, out }).toEqual({ code: 2, out: '' })
@@ -152,15 +162,35 @@ describe('push', () => {
     })
   })
 
-  it('registers an old text again when it is the newest word', async () => {
+  it('finds an old text again when it is the newest word, and moves the alias there when asked', async () => {
     await write('memory', 'one')
     await cli.run('push', '--alias', 'production')
     await write('memory', 'two')
     await cli.run('push', '--alias', 'production')
     await write('memory', 'one')
-    await cli.run('push')
-    expect(await versionsOf('memory')).toBe(3)
-    expect(await states()).toEqual({ memory: 'file newer' })
+    for (const _ of ['once', 'again'])
+      expect(await cli.run('push')).toMatchObject({ code: 0, out: 'memory  v1 holds this text\n' })
+    expect((await cli.run('status')).out).toBe(
+      'memory  file newer  v2  v1 holds this text: promptkeep alias memory production 1\n',
+    )
+    const { out } = await cli.run('push', '--alias', 'production')
+    expect(out).toBe('memory  v1 holds this text  production v2 -> v1\n')
+    expect(await versionsOf('memory')).toBe(2)
+    expect(await states()).toEqual({ memory: 'same' })
+  })
+
+  it('finds the text of a version that was rolled back', async () => {
+    await write('memory', 'one')
+    await cli.run('push', '--alias', 'production')
+    await write('memory', 'two')
+    await cli.run('push', '--alias', 'production')
+    await cli.run('alias', 'memory', 'production', '1')
+    await cli.run('pull')
+    await write('memory', 'two')
+    expect((await cli.run('push', '--alias', 'production')).out).toBe(
+      'memory  v2 holds this text  production v1 -> v2\n',
+    )
+    expect(await versionsOf('memory')).toBe(2)
   })
 
   it('with an alias that only candidates have moves the changed prompts only', async () => {
@@ -177,7 +207,7 @@ describe('push', () => {
     await write('memory', 'one')
     const { out, err } = await cli.run('push', '--dry-run', '--alias', 'production')
     expect(out).toBe('memory  would be registered  production unset -> the new version\n')
-    expect(err).toContain('dry run')
+    expect(err).toBe('would register=1 reuse=0 unchanged=0 refused=0\n')
     expect(JSON.parse((await cli.run('list', '--json')).out)).toEqual({ prompts: [] })
     expect(await readdir(join(home, 'prompts'))).toEqual(['memory.md'])
   })
@@ -220,7 +250,9 @@ describe('push', () => {
     })
     expect(await raced.run('push', '--alias', 'production')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('version 3'),
+      err:
+        'error: alias "production" of "memory" is at v3, moved since push compared; v2 is registered and waits\n' +
+        'See who moved it: promptkeep history memory; then: promptkeep alias memory production 2\n',
     })
     expect((await cli.transport.find('memory')).aliases).toEqual({ production: 3 })
     expect(await versionsOf('memory')).toBe(3)
@@ -245,6 +277,12 @@ describe('push', () => {
     await cli.run('push')
     expect(await lockedNames()).toEqual(['a', 'b'])
     expect(await versionsOf('a')).toBe(1)
+  })
+
+  it('names itself in the hint about a missing folder', async () => {
+    const { code, err } = await cli.run('push', 'none')
+    expect(code).toBe(2)
+    expect(err).toContain('promptkeep push apps/assistant/prompts')
   })
 
   it('accepts that a file is gone', async () => {
