@@ -125,6 +125,8 @@ describe('POST /chat', () => {
       body: { message: 'x', conversation_id: '../1' },
       says: "Field 'conversation_id': must be a UUID",
     },
+    { what: 'no message', body: { conversation_id: null }, says: "Field 'message': is required" },
+    { what: 'a field that is none', body: { message: 'x', mesage: 'y' }, says: 'unknown fields: mesage' },
     { what: 'several at once', body: { message: 7, max_tokens: 0 }, says: "Field 'max_tokens'" },
     { what: 'no JSON', body: '{', says: 'The body is not JSON' },
     { what: 'no object', body: [1], says: 'The body must be a JSON object' },
@@ -213,6 +215,15 @@ describe('POST /chat', () => {
   })
 })
 
+it('lets the demo model answer under no other name', async () => {
+  const assistant = await startAssistantWith({ trackingUri: registry.url })
+  onTestFinished(() => assistant.stop())
+  const refused = await postChat(assistant.url, { message: 'x', model: 'gpt-4.1' })
+  expect(refused.response.status).toBe(400)
+  const { events } = await postChat(assistant.url, { message: 'x' })
+  expect(events.at(-1)?.data).toMatchObject({ model: 'demo', is_demo: true })
+})
+
 describe('X-Promptkeep-Alias', () => {
   const chain = (alias: string) => ({ headers: { 'X-Promptkeep-Alias': alias } })
 
@@ -237,7 +248,10 @@ describe('X-Promptkeep-Alias', () => {
       version: 1,
       alias: 'production',
     })
-    expect((await postChat(url, { message: 'x' }, chain('a,,b'))).response.status).toBe(400)
+    for (const bad of ['a,,b', 'latest', 'experiment, v3'])
+      expect((await postChat(url, { message: 'x' }, chain(bad))).response.status).toBe(400)
+    await postChat(url, { message: 'x' }, chain('nope'))
+    expect((await (await fetch(`${url}/ready`)).json()).status).toBe('ready')
   })
 })
 

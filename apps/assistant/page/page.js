@@ -29,8 +29,11 @@ async function ask(path, init) {
   throw new Error(detail ?? `The assistant answered ${response.status}.`)
 }
 
-/** @param {string} message Empty: greet. */
-async function runTurn(message) {
+/**
+ * @param {string} message Empty: greet.
+ * @param {boolean} [isRetry] In place of its last attempt.
+ */
+async function runTurn(message, isRetry = false) {
   const turn = new AbortController()
   state.turn?.abort()
   state.turn = turn
@@ -41,13 +44,14 @@ async function runTurn(message) {
   toEnd()
   const retry = () => {
     answer.node.remove()
-    void runTurn(message)
+    void runTurn(message, true)
   }
   try {
     const body = JSON.stringify({
       message,
       conversation_id: state.conversationId,
       greeting_id: state.greetingId,
+      retry: isRetry,
     })
     const headers = { 'Content-Type': 'application/json' }
     const response = await ask('/chat', { method: 'POST', headers, body, signal: turn.signal })
@@ -263,8 +267,12 @@ for (const idea of at('ideas').querySelectorAll('button')) {
   })
 }
 at('skip-intro').addEventListener('click', async () => {
-  await ask('/onboarding/end', { method: 'POST' })
-  at('skip-intro').hidden = true
+  try {
+    await ask('/onboarding/end', { method: 'POST' })
+    at('skip-intro').hidden = true
+  } catch {
+    void refreshState() // the header says what is wrong; the button stays
+  }
   box.focus()
 })
 window.addEventListener('hashchange', () => void openConversation(location.hash.slice(1)))

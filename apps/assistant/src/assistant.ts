@@ -52,6 +52,8 @@ export async function createAssistant(config: Config, deps: AssistantDeps): Prom
   const { log, now, newId } = deps
   const database = await openAssistantDatabase(config.ASSISTANT_DATABASE)
   const model = await chooseModel(config)
+  // the demo model answers as itself: under another name, an eval of that model would pass on its account
+  const allowedModels = model.isDemo ? [model.name] : [...new Set([model.name, ...config.ALLOWED_MODELS])]
   const registry = createRegistry({
     trackingUri: config.MLFLOW_TRACKING_URI,
     alias: config.PROMPT_ALIAS,
@@ -60,15 +62,19 @@ export async function createAssistant(config: Config, deps: AssistantDeps): Prom
     strict: deps.strictPrompts ?? false,
     logger: registryLog(log),
     env: deps.env,
+    promptsFolder: 'apps/assistant/prompts', // where people edit, as the command line is run: from the repository
   })
-  const prompts = createPromptService({ registry, log })
+  const prompts = createPromptService({
+    ...{ registry, log, now },
+    defaults: deps.strictPrompts ? undefined : PROMPT_DEFAULTS,
+  })
   const conversations = createConversationStore({ db: database.db, now, newId })
   const users = createUserStore({ db: database.db, now })
   const models = createModels({
     baseUrl: model.baseUrl,
     apiKey: model.apiKey,
     environment: environmentSettings(config, model.name),
-    allowedModels: config.ALLOWED_MODELS,
+    allowedModels,
     sendLineage: model.isDemo,
     log,
     fetch: deps.fetch,
@@ -83,7 +89,7 @@ export async function createAssistant(config: Config, deps: AssistantDeps): Prom
   return {
     ...{ chat, conversations, users, prompts },
     model: { name: model.name, isDemo: model.isDemo },
-    allowedModels: [...new Set([model.name, ...config.ALLOWED_MODELS])],
+    allowedModels,
     async checkDatabase() {
       await sql`select 1 from users limit 1`.execute(database.db)
     },

@@ -174,15 +174,27 @@ function failureOf(error: unknown, signal: AbortSignal): ChatFailure {
     }
   }
   if (error instanceof APIError) {
-    const message =
-      error.status === 401 || error.status === 403
-        ? 'The model’s provider refused the API key. Whoever runs the assistant has to check OPENAI_API_KEY.'
-        : 'The language model cannot be reached or did not answer. Try again in a moment.'
-    return { type: 'model_unavailable', message }
+    return { type: 'model_unavailable', message: refusalOfModel(error.status) }
   }
   return {
     type: 'internal',
     message: 'Something went wrong. Try again; if it stays, look for the correlation id in the log.',
+  }
+}
+
+function refusalOfModel(status: number | undefined): string {
+  switch (status) {
+    case 401:
+    case 403:
+      return 'The model’s provider refused the API key. Whoever runs the assistant has to check OPENAI_API_KEY.'
+    case 400:
+    case 404:
+    case 422:
+      return `The language model refused the request (${status}). Whoever runs the assistant has to check OPENAI_MODEL and the model settings of the prompts.`
+    case 429:
+      return 'The language model takes no more requests now: there were too many, or the quota is used up. Try again later.'
+    default:
+      return 'The language model cannot be reached or did not answer. Try again in a moment.'
   }
 }
 
@@ -194,6 +206,9 @@ function logFailure(log: Logger, { type }: ChatFailure, error: unknown, correlat
     return log.warn({ correlationId, type, error: name, status, code }, 'chat.failed')
   }
   if (type === 'internal') return log.error({ correlationId, type, err: withoutText(error) }, 'chat.failed')
-  const code = error instanceof RegistryError ? error.code : undefined
-  log.warn({ correlationId, type, code }, 'chat.failed')
+  if (error instanceof RegistryError) {
+    const { code, message: reason } = error // ours: names a prompt and its version, never its text
+    return log.warn({ correlationId, type, code, reason }, 'chat.failed')
+  }
+  log.warn({ correlationId, type }, 'chat.failed')
 }

@@ -31,7 +31,7 @@ async function setup(given: Setup = {}) {
   const { db } = database
   const transport = createMemoryTransport()
   const registry = createRegistry({ transport, defaults: PROMPT_DEFAULTS, logger: registryLog(log), env: {} })
-  const prompts = createPromptService({ registry, log })
+  const prompts = createPromptService({ registry, log, defaults: PROMPT_DEFAULTS })
   await prompts.seedPrompts()
   const clock = { now: Date.now, newId: randomUUID }
   const conversations = createConversationStore({ db, ...clock })
@@ -76,7 +76,7 @@ async function setup(given: Setup = {}) {
     return { ...turn, events, outcome: end.outcome, greetingId: end.greetingId, isStored: end.isStored }
   }
   const sent = () => endpoint.requests.map(({ body }) => body)
-  return { chat, say, request, sent, lines, endpoint, transport, conversations, users, db }
+  return { chat, say, request, sent, prompts, lines, endpoint, transport, conversations, users, db }
 }
 
 const lastUser = ({ body }: RecordedRequest) =>
@@ -169,6 +169,45 @@ describe('a turn', () => {
   })
 })
 
+describe('a version that no agent can use', () => {
+  it.each([
+    { what: 'with a variable', template: 'Hello {{ name }}.', says: 'name' },
+    { what: 'with logic', template: 'Be {% if x %}brief{% endif %}.', says: 'version 2' },
+    { what: 'of type chat', template: [{ role: 'system', content: 'Be brief.' }], says: 'chat prompt' },
+  ])('$what: the bundled text answers, one warning says why, and readiness tells it', async (given) => {
+    const { say, transport, lines, prompts } = await setup()
+    const { version } = await transport.register({ name: 'orchestrator-base', template: given.template })
+    await transport.moveAlias({ name: 'orchestrator-base', alias: 'production', to: version })
+    for (let i = 0; i < 2; i++) {
+      const { outcome } = await say('hello')
+      expect(outcome.status).toBe('complete')
+      expect(outcome.prompts['orchestrator-base']).toMatchObject({ version: 0, source: 'default' })
+      expect(outcome.prompts.onboarding).toMatchObject({ version: 1, alias: 'production' })
+    }
+    const warnings = lines.filter(({ event }) => event === 'prompt.unusable')
+    expect(warnings).toMatchObject([
+      { level: 'warn', prompt: 'orchestrator-base', version: 2, alias: 'production' },
+    ])
+    expect(warnings[0]?.reason).toContain(given.says)
+    expect(prompts.status().lastFallback).toMatchObject({
+      prompt: 'orchestrator-base',
+      code: 'INVALID_INPUT',
+    })
+  })
+
+  it('asked for by one request is that request’s own affair', async () => {
+    const { say, transport, prompts } = await setup()
+    const { version } = await transport.register({ name: 'memory', template: 'Hello {{ name }}.' })
+    await transport.moveAlias({ name: 'memory', alias: 'experiment', to: version })
+    expect((await say('hello', { promptAlias: ['experiment', 'production'] })).outcome.status).toBe(
+      'complete',
+    )
+    expect((await say('hello', { promptAlias: ['nope'] })).outcome.status).toBe('complete')
+    await say('hello')
+    expect(prompts.status().lastFallback).toBeUndefined()
+  })
+})
+
 describe('history', () => {
   it('is really sent: what was said before, oldest first', async () => {
     const { say, sent } = await setup()
@@ -218,6 +257,48 @@ describe('history', () => {
       'three',
       'Re three',
     ])
+  })
+
+  it('has nothing of a message whose sender left while it waited', async () => {
+    const { say, chat, request, conversations } = await setup({
+      respond: (asked) => ({ content: `Re ${lastUser(asked)}`, pauseMs: 30 }),
+    })
+    const { conversationId } = await say('one')
+    const more = { conversationId: conversationId ?? '' }
+    const slow = say('two', more)
+    const gone = new AbortController()
+    const waiting = chat.start(request('left', { ...more, signal: gone.signal }))
+    gone.abort()
+    await expect(waiting).rejects.toMatchObject({ status: 503 })
+    await slow
+    const { messages = [] } = (await conversations.find('ada', more.conversationId, 10)) ?? {}
+    expect(messages.map(({ content }) => content)).toEqual(['one', 'Re one', 'two', 'Re two'])
+  })
+
+  it('says what was said before as text, which every endpoint takes', async () => {
+    const { say, sent } = await setup()
+    const { conversationId } = await say('one')
+    await say('two', { conversationId: conversationId ?? '' })
+    expect(sent()[1]?.messages[2]).toMatchObject({ role: 'assistant', content: 'You said: one' })
+  })
+
+  it('holds a message that was sent again once, and counts what failed for nothing', async () => {
+    let isBroken = true
+    const { say, sent, conversations, users } = await setup({
+      respond: (asked) => (isBroken ? { status: 400, message: 'no' } : echo(asked)),
+    })
+    const { conversationId } = await say('hello')
+    const again = { conversationId: conversationId ?? '', isRetry: true }
+    for (let i = 0; i < 5; i++) await say('hello', again)
+    expect(await users.isOnboarded('ada')).toBe(false)
+    isBroken = false
+    await say('hello', again)
+    await say('other', { ...again })
+    const { messages = [] } = (await conversations.find('ada', again.conversationId, 20)) ?? {}
+    expect(messages.map(({ content }) => content)).toEqual([
+      ...['hello', 'You said: hello', 'other', 'You said: other'],
+    ])
+    expect(contents(sent().at(-2)?.messages ?? []).slice(1)).toEqual(['hello'])
   })
 
   it('is one conversation’s own', async () => {
@@ -363,7 +444,8 @@ describe('a turn that goes wrong', () => {
 
   it.each([
     { status: 401, type: 'model_unavailable', says: 'API key' },
-    { status: 400, type: 'model_unavailable', says: 'cannot be reached or did not answer' },
+    { status: 400, type: 'model_unavailable', says: 'refused the request (400)' },
+    { status: 404, type: 'model_unavailable', says: 'OPENAI_MODEL' },
   ])(
     'says so when the model answers $status, and logs nothing of what was said',
     async ({ status, type, says }) => {
@@ -384,8 +466,10 @@ describe('a turn that goes wrong', () => {
       ),
     )
     expect((await inside.say('my secret garden')).outcome.output).toBe('That did not work.')
-    const wrong = await setup(script(call('secret_garden', { secret: 'garden' })))
-    expect((await wrong.say('my secret garden')).outcome.failure).toMatchObject({ type: 'internal' })
+    const wrong = await setup(
+      script(call('secret_garden', { secret: 'garden' }), { content: 'Without it, then.' }),
+    )
+    expect((await wrong.say('my secret garden')).outcome.output).toBe('Without it, then.')
     for (const { lines } of [inside, wrong])
       expect(JSON.stringify(lines.map(asWritten))).not.toMatch(/garden/)
   })

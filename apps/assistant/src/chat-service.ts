@@ -48,7 +48,7 @@ export interface ChatService {
   /**
    * Runs one turn. What the user said is stored before the model is asked, the answer as far as it came when the
    * turn ends, however it ends. A database that is out of order costs the memory of the turn, not the turn.
-   * @throws {ChatRefusal} before anything happened: no such conversation or greeting.
+   * @throws {ChatRefusal} before anything happened: no such conversation or greeting; given up while it waited.
    */
   start(request: TurnRequest): Promise<ChatTurn>
   /** Ends the turns under way and waits until they are stored; later ones are cancelled at once. */
@@ -120,9 +120,12 @@ export function createChatService(deps: ChatDeps): ChatService {
 
   /** Who sends again before the last answer is stored waits for it: else the two would be stored the wrong way round. */
   async function takeTurn({ userId, conversationId, signal }: TurnRequest): Promise<() => void> {
-    return conversationId === undefined
-      ? () => {}
-      : order.enter(JSON.stringify([userId, conversationId]), signal)
+    if (conversationId === undefined) return () => {}
+    const leave = await order.enter(JSON.stringify([userId, conversationId]), [signal, closing.signal])
+    if (!signal.aborted && !closing.signal.aborted) return leave
+    leave()
+    // its message would be stored before the answer that it was to follow
+    throw new ChatRefusal(503, 'The turn was given up while it waited for the one before it')
   }
 
   async function prepareGreeting({ userId, conversationId, greetingId }: TurnRequest): Promise<Prepared> {

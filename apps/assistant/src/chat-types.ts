@@ -13,6 +13,8 @@ export interface TurnRequest {
   readonly conversationId?: string | undefined
   /** The greeting that this message answers: it becomes the new conversation's first message. */
   readonly greetingId?: string | undefined
+  /** The same message again: what is stored of its last attempt is replaced, if that broke. Default false. */
+  readonly isRetry?: boolean | undefined
   readonly model?: string | undefined
   readonly maxTokens?: number | undefined
   /** Alias chain of this turn; its set is asked for anew. */
@@ -86,8 +88,8 @@ export interface ChatTurn extends TurnInfo {
 
 /** Refused before anything was stored or asked. */
 export class ChatRefusal extends Error {
-  readonly status: 400 | 404
-  constructor(status: 400 | 404, message: string) {
+  readonly status: 400 | 404 | 503
+  constructor(status: 400 | 404 | 503, message: string) {
     super(message)
     this.name = new.target.name
     this.status = status

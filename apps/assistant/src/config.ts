@@ -30,6 +30,9 @@ const flag = z
   .transform((text) => text === 'true')
 const names = (text: string) => text.split(',').map((name) => name.trim())
 
+/** Names that MLflow keeps for itself. */
+export const isReservedAlias = (alias: string): boolean => /^(latest|v\d+)$/i.test(alias)
+
 /** MLflow's grammar of alias names, without the two forms that it reserves. */
 const aliasChain = z
   .string()
@@ -37,7 +40,7 @@ const aliasChain = z
   .refine((chain) => chain.every((alias) => /^[\w-]{1,255}$/.test(alias)), {
     error: 'must be alias names of letters, digits, "_" and "-", separated by commas',
   })
-  .refine((chain) => chain.every((alias) => !/^(latest|v\d+)$/i.test(alias)), {
+  .refine((chain) => !chain.some(isReservedAlias), {
     error: '"latest" and "v" with digits are reserved and cannot be aliases',
   })
 const sqliteUrl = z

@@ -39,13 +39,18 @@ export function createModels(options: ModelsOptions): Models {
   const client = new OpenAI({
     baseURL: options.baseUrl,
     apiKey: options.apiKey,
-    ...(options.fetch ? { fetch: options.fetch } : {}),
+    fetch: withPlainAnswers(options.fetch ?? fetch),
   })
   const provider = (openAIClient: OpenAI) => new OpenAIProvider({ openAIClient, useResponses: false })
   const warnOnce = createWarnOnce(options.log)
 
   return {
-    runner: new Runner({ tracingDisabled: true, modelProvider: provider(client) }),
+    runner: new Runner({
+      tracingDisabled: true,
+      modelProvider: provider(client),
+      // a made-up name costs the model a turn, not the user the answer
+      toolNotFoundBehavior: 'return_error_to_model',
+    }),
     settingsFor(agent, prompts, request) {
       const resolved = resolveModelSettings({
         request,
@@ -66,6 +71,30 @@ export function createModels(options: ModelsOptions): Models {
       return observed(await provider(told).getModel(name), () => run.markUsed(prompts), record)
     },
   }
+}
+
+/**
+ * The SDK sends what the assistant said before as content parts; some OpenAI-compatible endpoints take text alone
+ * there, and every endpoint takes text.
+ */
+function withPlainAnswers(send: typeof fetch): typeof fetch {
+  return (input, init) =>
+    send(input, typeof init?.body === 'string' ? { ...init, body: plain(init.body) } : init)
+}
+
+function plain(body: string): string {
+  const request = JSON.parse(body)
+  if (!Array.isArray(request.messages)) return body
+  const messages = request.messages.map((message: { role: string; content?: unknown }) => {
+    const text = message.role === 'assistant' ? textOfParts(message.content) : undefined
+    return text === undefined ? message : { ...message, content: text }
+  })
+  return JSON.stringify({ ...request, messages })
+}
+
+function textOfParts(content: unknown): string | undefined {
+  if (!Array.isArray(content) || !content.every(({ type }) => type === 'text')) return undefined
+  return content.map(({ text }) => text).join('')
 }
 
 function observed(model: Model, onRequest: () => void, record: RunRecord): Model {

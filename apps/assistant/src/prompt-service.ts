@@ -4,6 +4,7 @@ import type {
   Logger,
   ModelConfig,
   Prompt,
+  PromptSet,
   PromptVersion,
   Registry,
   RegistryStatus,
@@ -11,8 +12,10 @@ import type {
   Template,
 } from '@promptkeep/client'
 import { InvalidInput } from '@promptkeep/client/protocol'
+import type { PromptDefault } from './prompt-defaults.ts'
 import { PROMPT_NAMES } from './prompt-map.ts'
 import { createRunPrompts, type RunPrompts } from './run-prompts.ts'
+import { createUsableSets } from './usable-set.ts'
 
 /** What is known of a loaded prompt. */
 export interface PromptVersionInfo {
@@ -64,6 +67,12 @@ export interface PromptServiceOptions {
   /** Made with `PROMPT_DEFAULTS`, and with `registryLog(log)` as its logger: it writes the line of each load. */
   readonly registry: Registry
   readonly log: Logger
+  /**
+   * What answers in place of a version that no agent can use. Absent: such a version is an error, as evals want it.
+   */
+  readonly defaults?: Readonly<Record<string, PromptDefault>> | undefined
+  /** Milliseconds since the epoch. Default: `Date.now`. */
+  readonly now?: () => number
 }
 
 /**
@@ -77,9 +86,21 @@ export const registryLog = (log: Logger): Logger => ({
   error: (fields, event) => log.error(fields, event),
 })
 
-export function createPromptService({ registry, log }: PromptServiceOptions): PromptService {
+export function createPromptService(options: PromptServiceOptions): PromptService {
+  const { registry, log, defaults, now = Date.now } = options
+  const usableSets = createUsableSets({ defaults, log, now })
   const current = new AsyncLocalStorage<{ run: RunPrompts; correlationId: string }>()
   const lastLoaded = new Map<string, number>()
+  /** Of loads that asked for this process's own alias: one request's override is no state of the process. */
+  let ownFallback: RegistryStatus['lastFallback']
+
+  /** The registry's own note may be of a request with an override that ran beside this one. */
+  function noteFallback({ names, versions }: PromptSet) {
+    const { lastFallback } = registry.status()
+    const name = names.find((each) => versions[each]?.source === 'default')
+    if (!name || !lastFallback) return
+    ownFallback = { ...lastFallback, prompt: name, at: now() }
+  }
 
   /** Whose call it is, where that is known. */
   function logFields(): Readonly<Record<string, string>> {
@@ -122,10 +143,17 @@ export function createPromptService({ registry, log }: PromptServiceOptions): Pr
         maxAgeMs: fresh ? 0 : undefined,
         logFields: { correlationId },
       })
-      for (const name of set.names) lastLoaded.set(name, set.get(name).version)
-      return createRunPrompts(set)
+      if (alias === undefined) noteFallback(set)
+      const usable = await usableSets.from(set, { correlationId, isOverride: alias !== undefined })
+      for (const name of usable.names) lastLoaded.set(name, usable.get(name).version)
+      return createRunPrompts(usable)
     },
     inRun: (run, correlationId, fn) => current.run({ run, correlationId }, fn),
-    status: () => registry.status(),
+    status() {
+      const { lastFallback: _any, ...status } = registry.status()
+      const unusable = usableSets.last()
+      const last = (ownFallback?.at ?? 0) > (unusable?.at ?? 0) ? ownFallback : unusable
+      return { ...status, ...(last ? { lastFallback: last } : {}) }
+    },
   }
 }

@@ -74,7 +74,7 @@ export async function startTestRun(options: TestRunOptions): Promise<TestRun> {
     logger: registryLog(log),
     env: {},
   })
-  const service = createPromptService({ registry, log })
+  const service = createPromptService({ registry, log, defaults: PROMPT_DEFAULTS })
   await service.seedPrompts()
   await options.before?.(transport)
 

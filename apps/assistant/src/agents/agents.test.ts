@@ -282,14 +282,14 @@ describe('a run', () => {
     expect(run.lines).toContainEqual(expect.objectContaining({ level: 'warn', event: 'specialist.failed' }))
   })
 
-  it('goes on when a specialist’s prompt cannot be rendered: only that specialist is out', async () => {
+  it('answers with the bundled text of a specialist whose prompt cannot be rendered', async () => {
     const { run, output } = await scripted(
-      [ask('ask_weather_agent', 'Oslo?'), { content: 'The weather is out of reach.' }],
+      [ask('ask_weather_agent', 'Oslo?'), { content: 'Sunny.' }, { content: 'It is sunny.' }],
       { before: (transport) => republish(transport, 'weather', (text) => `${text} {{ city }}`) },
     )
     await using _ = run
-    expect(output).toBe('The weather is out of reach.')
-    expect(run.context.run.used()).not.toHaveProperty('weather')
+    expect(output).toBe('It is sunny.')
+    expect(run.context.run.used().weather).toMatchObject({ version: 0, source: 'default' })
   })
 
   it('stops a specialist that only ever calls tools, and leaves no listeners behind', async () => {

@@ -16,6 +16,8 @@ export interface UserMessage {
   readonly content: string
   readonly conversationId?: string | undefined
   readonly greetingId?: string | undefined
+  /** Replaces the last attempt to answer the same message, if that broke. */
+  readonly isRetry?: boolean | undefined
   readonly correlationId: string
 }
 
@@ -35,12 +37,12 @@ export interface ConversationSummary extends Conversation {
 /** Conversations of users. No method reaches another user's rows. */
 export interface ConversationStore {
   /**
-   * Stores what the user said, in a new conversation unless one is named, and counts it towards onboarding.
+   * Stores what the user said, in a new conversation unless one is named.
    * @returns The conversation and what was said in it before, oldest first; `undefined` when this user has no such
    * conversation or greeting, and then nothing is stored.
    */
   begin(message: UserMessage): Promise<{ id: string; before: AgentInputItem[] } | undefined>
-  /** Adds an answer, and the versions that made it, in one transaction. */
+  /** Adds an answer and the versions that made it, and counts the turn towards onboarding unless it failed. */
   addAnswer(userId: string, conversationId: string, answer: Answer): Promise<void>
   /** Keeps a greeting until it is answered; the newest few of a user are kept. @returns Its id. */
   keepGreeting(userId: string, answer: Answer): Promise<string>
@@ -74,6 +76,7 @@ export function createConversationStore({ db, now, newId }: ConversationStoreOpt
       db.transaction().execute(async (tx) => {
         const id = message.conversationId ?? (await create(tx, message))
         if (id === undefined || !(await exists(tx, message.userId, id))) return undefined
+        if (message.isRetry) await dropBrokenTurn(tx, { ...message, id })
         const before = await itemsOf(tx, message.userId, id)
         await appendMessage(
           tx,
@@ -84,12 +87,14 @@ export function createConversationStore({ db, now, newId }: ConversationStoreOpt
             ...{ correlation_id: message.correlationId, answer: null, fingerprint: null },
           },
         )
-        await countMessage(tx, message.userId, now())
         return { id, before }
       }),
 
     addAnswer: (userId, conversationId, answer) =>
-      db.transaction().execute((tx) => appendAnswer(tx, { userId, id: conversationId, at: now() }, answer)),
+      db.transaction().execute(async (tx) => {
+        await appendAnswer(tx, { userId, id: conversationId, at: now() }, answer)
+        if (answer.status !== 'failed') await countMessage(tx, userId, now())
+      }),
 
     keepGreeting: (userId, answer) =>
       db.transaction().execute(async (tx) => {
@@ -196,7 +201,32 @@ async function exists(tx: Transaction<Tables>, userId: string, id: string): Prom
   return (await found.select('id').executeTakeFirst()) !== undefined
 }
 
-/** Onboarding ends with the fifth message, in the transaction that stores it. */
+/** Removes the conversation's last turn, when it asked just this and has no whole answer. */
+async function dropBrokenTurn(
+  tx: Transaction<Tables>,
+  { userId, id, content }: { readonly userId: string; readonly id: string; readonly content: string },
+) {
+  const [last, before] = await tx
+    .selectFrom('messages')
+    .where('user_id', '=', userId)
+    .where('conversation_id', '=', id)
+    .select(['position', 'role', 'content', 'status'])
+    .orderBy('position', 'desc')
+    .limit(2)
+    .execute()
+  const asked = last?.role === 'assistant' && last.status !== 'complete' ? before : last
+  if (asked?.role !== 'user' || asked.content !== content) return
+  for (const table of ['answer_prompts', 'messages'] as const) {
+    await tx
+      .deleteFrom(table)
+      .where('user_id', '=', userId)
+      .where('conversation_id', '=', id)
+      .where('position', '>=', asked.position)
+      .execute()
+  }
+}
+
+/** Onboarding ends with the fifth message that was answered, in the transaction that stores the answer. */
 async function countMessage(tx: Transaction<Tables>, userId: string, at: number) {
   const first = { user_id: userId, user_messages: 1, onboarded_at: null, onboarded_by: null, created_at: at }
   const { user_messages: count } = await tx

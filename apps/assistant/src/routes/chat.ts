@@ -4,6 +4,7 @@ import { streamSSE } from 'hono/streaming'
 import { z } from 'zod'
 import type { ChatService } from '../chat-service.ts'
 import type { ChatEvent, ChatTurn } from '../chat-types.ts'
+import { isReservedAlias } from '../config.ts'
 import type { Env } from '../http/guards.ts'
 import { HttpProblem } from '../http/problem.ts'
 import { readJson } from '../http/validate.ts'
@@ -36,6 +37,7 @@ export function chatRoutes({ chat, allowedModels, allowPromptOverride, heartbeat
       ...{ userId: c.get('userId'), message: body.message, correlationId, promptAlias, signal: gone.signal },
       ...{ conversationId: body.conversation_id ?? undefined, greetingId: body.greeting_id ?? undefined },
       ...{ model: body.model ?? undefined, maxTokens: body.max_tokens ?? undefined },
+      ...{ isRetry: body.retry ?? false },
     })
     const response = streamSSE(c, async (stream) => {
       stream.onAbort(() => gone.abort())
@@ -57,17 +59,19 @@ export function chatRoutes({ chat, allowedModels, allowPromptOverride, heartbeat
 
 function bodyOf(allowedModels: readonly string[]) {
   const uuid = z.uuid({ error: 'must be a UUID' }).toLowerCase()
-  return z.object(
+  return z.strictObject(
     {
       message: z
-        .string({ error: 'must be text' })
+        .string({
+          error: ({ input }) =>
+            input === undefined ? 'is required; empty text asks for a greeting' : 'must be text',
+        })
         .refine((text) => [...text].length <= MAX_MESSAGE, {
           error: `must have at most ${MAX_MESSAGE} characters`,
         })
         .refine((text) => !/[\0\p{Surrogate}]/u.test(text), {
           error: 'must not hold U+0000 or half of a surrogate pair',
-        })
-        .default(''),
+        }),
       model: z
         .string({ error: 'must be text' })
         .refine((model) => allowedModels.includes(model), {
@@ -81,8 +85,16 @@ function bodyOf(allowedModels: readonly string[]) {
         .nullish(),
       conversation_id: uuid.nullish(),
       greeting_id: uuid.nullish(),
+      /** Clients of old send it; the user is the header's. */
+      user_id: z.unknown().optional(),
+      retry: z.boolean({ error: 'must be true or false' }).nullish(),
     },
-    { error: 'must be a JSON object' },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `has unknown fields: ${issue.keys?.join(', ')}`
+          : 'must be a JSON object',
+    },
   )
 }
 
@@ -95,6 +107,13 @@ function readAliasHeader(header: string | undefined, isAllowed: boolean): string
   const chain = header.split(',').map((alias) => alias.trim())
   if (chain.length > MAX_ALIASES || !chain.every((alias) => /^[\w-]{1,255}$/.test(alias))) {
     throw new HttpProblem(400, `${ALIAS_HEADER} must be 1 to ${MAX_ALIASES} alias names, separated by commas`)
+  }
+  const reserved = chain.find(isReservedAlias)
+  if (reserved !== undefined) {
+    throw new HttpProblem(
+      400,
+      `${ALIAS_HEADER}: ${JSON.stringify(reserved)} is reserved and cannot be an alias`,
+    )
   }
   return chain
 }
