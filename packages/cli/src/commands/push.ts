@@ -15,6 +15,7 @@ import { createStyle, type Style, table } from '../style.ts'
 import { checkOnly, DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
 import { provenanceOf, provenanceTags } from '../sync/provenance.ts'
 import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
+import { templateNotes, warn } from '../template-notes.ts'
 
 interface PushFlags extends RegistryFlags {
   readonly alias?: string
@@ -45,11 +46,21 @@ export const push = (io: Io): Command =>
         checkOnly(flags.only, findings)
         const results = await pushAll(io, registry, folder, findings, flags)
         if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
+        warnOf(io, findings, results)
         if (flags.json)
           return printJson(io, { dir: folder.label, dryRun: flags.dryRun === true, prompts: results })
         report(io, results, flags)
       }),
     )
+
+/** Of what was pushed, or would be: what it changes for those who fill in the variables. */
+function warnOf(io: Io, findings: readonly Finding[], results: readonly Pushed[]): void {
+  for (const { name, action } of results) {
+    const { file, there } = findings.find((finding) => finding.name === name) ?? {}
+    if (file !== undefined && (action === 'registered' || action === 'reused'))
+      warn(io, name, templateNotes(file.template, there?.template))
+  }
+}
 
 interface Pushed {
   readonly name: string

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path'
-import type {
-  ChatMessage,
-  JsonObject,
-  ModelConfig,
-  PromptVersion,
-  Registry,
-  Template,
+import {
+  type ChatMessage,
+  hasCode,
+  isAbsence,
+  type JsonObject,
+  type ModelConfig,
+  type PromptVersion,
+  type Registry,
+  type Template,
 } from '@promptkeep/client'
 import { canonicalTemplate, type PromptFile, readPromptFile, readUtf8 } from '@promptkeep/client/files'
 import { refuse } from '@promptkeep/client/protocol'
@@ -20,6 +22,8 @@ import {
   withRegistry,
 } from '../registry-command.ts'
 import { isoTime } from '../style.ts'
+import { chainOf } from '../sync/survey.ts'
+import { templateNotes, warn } from '../template-notes.ts'
 
 interface RegisterFlags extends RegistryFlags {
   readonly file?: string
@@ -59,6 +63,7 @@ export const register = (io: Io): Command =>
             ? content.responseFormat
             : parseObject(await readUtf8(resolve(io.cwd, flags.responseFormat)), flags.responseFormat)
         const modelConfig = (flags.modelConfig as ModelConfig | undefined) ?? content.modelConfig
+        const before = await findServed(registry, name, flags.alias)
         const version = await registry.register({
           name,
           template: content.template,
@@ -68,6 +73,7 @@ export const register = (io: Io): Command =>
           commitMessage: flags.message ?? content.description,
           tags: { ...content.tags, ...flags.tag },
         })
+        warn(io, name, templateNotes(content.template, before?.template))
         const move = flags.alias === undefined ? undefined : await pointAlias(registry, version, flags.alias)
         if (flags.json)
           return printJson(io, {
@@ -84,6 +90,17 @@ export const register = (io: Io): Command =>
           )
       }),
     )
+
+/** What users of the prompt get now, by the alias that is to move, else by `production`. */
+async function findServed(registry: Registry, name: string, alias: string | undefined) {
+  try {
+    return await registry.load(name, { alias: chainOf(alias ?? 'production') })
+  } catch (error) {
+    // A new prompt, or a version that nobody could read: nothing to compare with. Registering tells the rest.
+    if (isAbsence(error) || hasCode(error, 'INVALID_INPUT', 'DIGEST_MISMATCH')) return undefined
+    throw error
+  }
+}
 
 /** The version stays registered when its alias cannot be set: say so, or it would be registered again. */
 async function pointAlias(registry: Registry, { name, version }: PromptVersion, alias: string) {

@@ -285,6 +285,22 @@ describe('push', () => {
     expect(err).toContain('promptkeep push apps/assistant/prompts')
   })
 
+  it('says which variables a text adds and drops, also in a dry run', async () => {
+    await write('weather', '{{ city }} {{ x }}')
+    expect((await cli.run('push', '--alias', 'production')).err).not.toContain('WARN')
+    await write('weather', '{{ city }} {{ nobody }}')
+    const line = 'WARN weather: new variable nobody; gone: x\n'
+    expect((await cli.run('push', '--dry-run')).err).toContain(line)
+    expect((await cli.run('push')).err).toContain(line)
+    expect((await cli.run('push', '--alias', 'production')).err).toContain(line)
+    expect((await cli.run('push', '--alias', 'production')).err).not.toContain('WARN')
+  })
+
+  it('says that a Jinja text is for Python', async () => {
+    await write('weather', '{% if rain %}wet{% endif %}')
+    expect((await cli.run('push')).err).toMatch(/^WARN weather: \{% … %\} makes it a Jinja template: .*\n/)
+  })
+
   it('accepts that a file is gone', async () => {
     await write('a', 'one')
     await write('b', 'two')
