@@ -222,6 +222,25 @@ describe('list, show, history', () => {
   })
 })
 
+describe('history', () => {
+  it('of a deleted prompt is still told', async () => {
+    await cli.run('register', 'gone', '--template', 'one', '--alias', 'production')
+    cli.transport.remove('gone')
+    const { code, out } = await cli.run('history', 'gone')
+    expect(code).toBe(0)
+    expect(out.split('\n')[0]).toMatch(/ prompt\.deleted/)
+    expect(out).toMatch(/version\.registered +v1/)
+  })
+
+  it('of a prompt that never was suggests the nearest name', async () => {
+    await cli.run('register', 'memory', '--template', 'one')
+    expect(await cli.run('history', 'memroy')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Did you mean memory?'),
+    })
+  })
+})
+
 describe('register', () => {
   it('takes the text from a flag, a file, a prompt file or a pipe', async () => {
     await writeFile(join(dir, 'a.txt'), '\r\nfrom a file\r\n')

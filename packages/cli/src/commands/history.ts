@@ -1,4 +1,4 @@
-import type { Change } from '@promptkeep/client'
+import { type Change, hasCode, type Page, type PageRequest, type Registry } from '@promptkeep/client'
 import type { Command } from 'commander'
 import { findPrompt } from '../find-version.ts'
 import type { Io } from '../io.ts'
@@ -27,9 +27,8 @@ export const history = (io: Io): Command =>
     .option('--page-token <token>', 'print the next page, as the page before it says')
     .action((name: string, flags: HistoryFlags) =>
       withRegistry(io, flags, async (registry) => {
-        await findPrompt(registry, name)
         const { limit, pageToken } = flags
-        const { items, nextPageToken } = await registry.changes(name, { limit, pageToken })
+        const { items, nextPageToken } = await readChanges(registry, name, { limit, pageToken })
         const { history: complete } = await registry.capabilities()
         if (flags.json) {
           const changes = items.map(({ at, ...change }) => ({ ...change, at: isoTime(at) }))
@@ -46,6 +45,18 @@ export const history = (io: Io): Command =>
           io.err.write(`More: promptkeep history ${name} --limit ${limit} --page-token ${nextPageToken}\n`)
       }),
     )
+
+/** The log is asked first: it outlives the prompt. @throws {CliError} for a prompt that never was */
+async function readChanges(registry: Registry, name: string, page: PageRequest): Promise<Page<Change>> {
+  try {
+    const changes = await registry.changes(name, page)
+    if (changes.items.length === 0 && page.pageToken === undefined) await findPrompt(registry, name)
+    return changes
+  } catch (error) {
+    if (hasCode(error, 'PROMPT_NOT_FOUND')) await findPrompt(registry, name) // knows the nearest name
+    throw error
+  }
+}
 
 function row(change: Change, style: Style): string[] {
   const { seq, kind, at, actor, reason } = change

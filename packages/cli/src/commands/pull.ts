@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Registry } from '@promptkeep/client'
 import {
+  canBeFile,
   fileDigestOf,
   formatPromptFile,
   type PromptFile,
@@ -9,7 +11,8 @@ import {
   writeWhole,
 } from '@promptkeep/client/files'
 import { variablesOf } from '@promptkeep/client/protocol'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { listAll } from '../find-version.ts'
 import type { Io } from '../io.ts'
 import {
   aliasName,
@@ -24,6 +27,7 @@ import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
 
 interface PullFlags extends RegistryFlags {
   readonly alias: string
+  readonly all?: true
   readonly dryRun?: true
   readonly force?: true
   readonly only?: readonly string[]
@@ -35,6 +39,7 @@ export const pull = (io: Io): Command =>
     'Write the texts behind an alias back to the prompt files; a file with local edits is left alone',
     'pull apps/assistant/prompts',
     'pull --only memory --force',
+    'pull --all',
   )
     .argument('[dir]', 'folder of the prompt files', DEFAULT_DIR)
     .option(
@@ -45,23 +50,53 @@ export const pull = (io: Io): Command =>
     )
     .option('--dry-run', 'say what would be written, and write nothing')
     .option('--force', 'overwrite local edits, and bring back files that are gone')
-    .option('--only <names...>', 'pull only these prompts')
+    .option('--only <names...>', 'pull only these prompts, also those that have no file yet')
+    .addOption(
+      new Option(
+        '--all',
+        'pull every prompt of the registry (a folder without prompts gets them anyway)',
+      ).conflicts('only'),
+    )
     .action((dir: string, flags: PullFlags) =>
       withRegistry(io, flags, async (registry) => {
         const folder = await openPromptFolder(io, 'pull', dir, !flags.dryRun)
-        const findings = await surveyPrompts(registry, {
-          ...folder,
-          chain: chainOf(flags.alias),
-          only: flags.only,
-        })
+        const chain = chainOf(flags.alias)
+        const only = flags.only ?? (flags.all ? undefined : namesOf(folder))
+        const findings = await surveyPrompts(registry, { ...folder, chain, only })
         checkOnly(flags.only, findings)
         const results = await pullAll(folder, findings, flags)
         if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
         if (flags.json)
           return printJson(io, { dir: folder.label, dryRun: flags.dryRun === true, prompts: results })
         report(io, results, flags)
+        const more = flags.only === undefined ? await countOthers(registry, chain, only) : 0
+        if (more > 0)
+          io.err.write(`${more} more in the registry: --only NAME pulls one, --all pulls them all\n`)
       }),
     )
+
+/**
+ * The prompts that belong to a folder: those with a file or a lock entry. Others may keep theirs in the same registry.
+ * `undefined`, which is all of them, for a folder that has neither.
+ */
+function namesOf({ files, lock }: PromptFolder): string[] | undefined {
+  const names = new Set([...files.map(({ name }) => name), ...Object.keys(lock.prompts)])
+  return names.size === 0 ? undefined : [...names]
+}
+
+/** Prompts that `--all` would write besides. */
+async function countOthers(
+  registry: Registry,
+  chain: readonly string[],
+  taken: readonly string[] | undefined,
+): Promise<number> {
+  if (taken === undefined) return 0
+  const others = (await listAll(registry)).filter(
+    ({ name, aliases }) =>
+      !taken.includes(name) && canBeFile(name) && chain.some((alias) => aliases[alias] !== undefined),
+  )
+  return others.length
+}
 
 interface Pulled {
   readonly name: string

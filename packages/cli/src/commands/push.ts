@@ -120,7 +120,7 @@ const differs = (a: PromptLock, b: PromptLock): boolean => {
 
 async function pushOne(io: Io, registry: Registry, finding: Finding, flags: PushFlags): Promise<Pushed> {
   const { name, state, held, there } = finding
-  if (state === 'same') return { name, action: 'unchanged', ...(there && { version: there.version }) }
+  if (state === 'same') return pushSame(registry, finding, flags)
   if ((state === 'registry newer' || state === 'both changed') && !flags.force) {
     const reason =
       state === 'registry newer'
@@ -142,6 +142,22 @@ async function pushOne(io: Io, registry: Registry, finding: Finding, flags: Push
     ...(version !== undefined && { version }),
     ...(flags.alias !== undefined && { alias: { name: flags.alias, ...(at !== undefined && { from: at }) } }),
   }
+}
+
+/**
+ * A file that says what the alias says. Where `production` stood in for an alias that the prompt lacks, that alias is
+ * set only for a prompt that `--only` names: a push of candidates is not to make one of every file.
+ */
+async function pushSame(registry: Registry, finding: Finding, flags: PushFlags): Promise<Pushed> {
+  const { name, there } = finding
+  if (there === undefined) return { name, action: 'unchanged' }
+  const { version, alias: standIn } = there
+  const { alias, only, dryRun } = flags
+  if (alias === undefined || standIn === alias) return { name, action: 'unchanged', version }
+  if (only === undefined)
+    return { name, action: 'unchanged', version, reason: `same as ${standIn}, so ${alias} was not set` }
+  if (!dryRun) await pointAlias(registry, { name, alias, to: version, at: undefined }, flags)
+  return { name, action: 'reused', version, alias: { name: alias } }
 }
 
 interface Move {
@@ -202,6 +218,14 @@ function report(io: Io, results: readonly Pushed[], flags: PushFlags): void {
   io.err.write(
     `${registered}=${count('registered')} ${reused}=${count('reused')} unchanged=${count('unchanged')} refused=${count('refused')}\n`,
   )
+  const unset = results.filter(({ action, reason }) => action === 'unchanged' && reason !== undefined)
+  if (unset.length > 0) {
+    const [who, name] =
+      unset.length === 1 ? [unset[0]?.name, unset[0]?.name] : [`${unset.length} prompts`, 'NAME']
+    io.err.write(
+      `${who}: same as production, so ${flags.alias} was not set; --alias ${flags.alias} --only ${name} sets it.\n`,
+    )
+  }
   const waiting = changed.filter(({ action }) => action !== 'refused')
   if (waiting.length > 0 && flags.alias === undefined && !flags.dryRun)
     io.err.write(

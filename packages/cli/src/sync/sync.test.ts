@@ -203,6 +203,26 @@ describe('push', () => {
     expect((await cli.transport.find('weather')).aliases).toEqual({ production: 1 })
   })
 
+  it('says why an alias that candidates have is not set where the file is the same as production', async () => {
+    await write('memory', 'one')
+    await cli.run('push', '--alias', 'production')
+    const { code, out, err } = await cli.run('push', '--alias', 'experiment')
+    expect({ code, out }).toEqual({ code: 0, out: '' })
+    expect(err).toContain('memory: same as production, so experiment was not set; ')
+    expect((await cli.transport.find('memory')).aliases).toEqual({ production: 1 })
+  })
+
+  it('sets such an alias for a prompt that --only names, and then has nothing left to do', async () => {
+    await write('memory', 'one')
+    await cli.run('push', '--alias', 'production')
+    const args = ['push', '--alias', 'experiment', '--only', 'memory']
+    await cli.run(...args, '--dry-run')
+    expect((await cli.transport.find('memory')).aliases).toEqual({ production: 1 })
+    expect((await cli.run(...args)).out).toBe('memory  v1 holds this text  experiment unset -> v1\n')
+    expect((await cli.transport.find('memory')).aliases).toEqual({ experiment: 1, production: 1 })
+    expect((await cli.run(...args)).err).toBe('registered=0 reused=0 unchanged=1 refused=0\n')
+  })
+
   it('writes nothing in a dry run', async () => {
     await write('memory', 'one')
     const { out, err } = await cli.run('push', '--dry-run', '--alias', 'production')
@@ -397,6 +417,37 @@ describe('pull', () => {
       '---\ndescription: d\ntags:\n  team: core\n---\n\none\n',
     )
     expect(await states('new/folder')).toEqual({ chat: 'same', draft: 'only there', memory: 'same' })
+  })
+
+  it('leaves prompts alone that have neither file nor lock entry here, and says how many there are', async () => {
+    await write('memory', 'one')
+    await cli.run('push', '--alias', 'production')
+    await changeThere('memory', 'two')
+    await changeThere('greeting', 'theirs')
+    await cli.transport.register({ name: 'draft', template: 'nobody serves it' })
+    const pulled = await cli.run('pull')
+    expect(pulled).toMatchObject({ code: 0, out: 'memory  written from v2\n' })
+    expect(pulled.err).toMatch(/^1 more in the registry: .*--all/m)
+    expect(await readdir(join(home, 'prompts'))).toEqual(['memory.md', 'promptkeep.lock.json'])
+  })
+
+  it.each([{ args: ['--only', 'greeting'] }, { args: ['--all'] }])(
+    'takes one without a file when asked to: $args',
+    async ({ args }) => {
+      await write('memory', 'one')
+      await cli.run('push', '--alias', 'production')
+      await changeThere('greeting', 'theirs')
+      expect(await cli.run('pull', ...args)).toMatchObject({ code: 0, out: 'greeting  written from v1\n' })
+      expect(await read('greeting')).toBe('theirs\n')
+      await changeThere('greeting', 'theirs, later')
+      expect((await cli.run('pull')).out).toBe('greeting  written from v2\n')
+    },
+  )
+
+  it('takes --all or --only, not both', async () => {
+    const { code, err } = await cli.run('pull', '--all', '--only', 'memory')
+    expect(code).toBe(2)
+    expect(err).toContain('--all')
   })
 
   it('refuses over local edits, and overwrites them when forced', async () => {
