@@ -88,8 +88,9 @@ const nextSignal = () =>
       resolve()
     }
     process.on('SIGINT', stop).on('SIGTERM', stop)
-    // Started by a script over an ipc channel: it is gone.
+    // Started by a script over an ipc channel, which closes when the script is gone; it keeps nobody alive.
     process.once('disconnect', () => stop('SIGTERM'))
+    process.channel?.unref()
   })
 
 const isCommand =

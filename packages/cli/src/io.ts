@@ -71,8 +71,9 @@ export function createIo(process: NodeJS.Process): Effects {
           resolve(signal)
         }
         process.on('SIGINT', stop).on('SIGTERM', stop)
-        // Started by a script over an ipc channel: it is gone.
+        // Started by a script over an ipc channel, which closes when the script is gone; it keeps nobody alive.
         process.once('disconnect', () => stop('SIGTERM'))
+        process.channel?.unref()
       }),
   }
 }
