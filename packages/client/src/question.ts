@@ -34,7 +34,10 @@ export const isEmptyAlias = (error: Error): boolean => hasCode(error, 'VERSION_N
 /** No alias of a chain answered. @param empty - One that is there, and leads to nothing: the likelier cause. */
 export function noneOf(keys: readonly Key[], address: string, empty: Error | undefined): Error {
   if (empty) return empty
-  const aliases = keys.map(({ alias }) => `"${alias}"`)
-  const none = aliases.length === 1 ? `no alias ${aliases[0]}` : `none of the aliases ${aliases.join(', ')}`
-  return new RegistryError('ALIAS_NOT_FOUND', `prompt "${keys[0]?.name}" has ${none} at ${address}`)
+  const none = keys.length === 1 ? 'no alias' : 'none of the aliases'
+  const aliases = keys.map(({ alias }) => `"${alias}"`).join(', ')
+  return new RegistryError(
+    'ALIAS_NOT_FOUND',
+    `prompt "${keys[0]?.name}" has ${none} ${aliases} at ${address}`,
+  )
 }

@@ -10,6 +10,7 @@ import type {
   PromptVersion,
   Template,
 } from './prompt.ts'
+import { refuse } from './refuse.ts'
 import type { Page } from './transport.ts'
 
 /** Keys of the tags that hold a prompt on MLflow's wire, and of those that are ours (`promptkeep.*`). */
@@ -84,7 +85,7 @@ export function contentFromTags(tags: Tags): PromptContent {
 function parseMessages(text: string): Template {
   const messages = parseJson(text)
   try {
-    if (!Array.isArray(messages)) throw new InvalidInput('it is no list')
+    if (!Array.isArray(messages)) refuse('it', messages, 'a list')
     checkMessages(messages, 'template')
     return messages as readonly ChatMessage[]
   } catch (error) {
