@@ -232,6 +232,19 @@ describe('history', () => {
     expect(out).toMatch(/version\.registered +v1/)
   })
 
+  it('shows the message of a version that was registered', async () => {
+    await stock()
+    const { out } = await cli.run('history', 'memory')
+    expect(out).toMatch(/version\.registered +v1 +first\n$/)
+    const { changes } = JSON.parse((await cli.run('history', 'memory', '--json')).out)
+    expect(changes.at(-1)).toMatchObject({ kind: 'version.registered', to: 1, commitMessage: 'first' })
+    cli.transport.remove('memory')
+    await cli.run('register', 'memory', '--template', 'one', '--message', 'anew')
+    const after = (await cli.run('history', 'memory')).out
+    expect(after.split('\n')[0]).toMatch(/version\.registered +v1 +anew$/)
+    expect(after.match(/anew|first/g)).toEqual(['anew'])
+  })
+
   it('of a prompt that never was suggests the nearest name', async () => {
     await cli.run('register', 'memory', '--template', 'one')
     expect(await cli.run('history', 'memroy')).toMatchObject({

@@ -1,6 +1,13 @@
-import { type Change, hasCode, type Page, type PageRequest, type Registry } from '@promptkeep/client'
+import {
+  type Change,
+  hasCode,
+  isAbsence,
+  type Page,
+  type PageRequest,
+  type Registry,
+} from '@promptkeep/client'
 import type { Command } from 'commander'
-import { findPrompt } from '../find-version.ts'
+import { findPrompt, searchVersions } from '../find-version.ts'
 import type { Io } from '../io.ts'
 import {
   printJson,
@@ -29,13 +36,17 @@ export const history = (io: Io): Command =>
       withRegistry(io, flags, async (registry) => {
         const { limit, pageToken } = flags
         const { items, nextPageToken } = await readChanges(registry, name, { limit, pageToken })
+        const messages = await readMessages(registry, name, items)
         const { history: complete } = await registry.capabilities()
         if (flags.json) {
-          const changes = items.map(({ at, ...change }) => ({ ...change, at: isoTime(at) }))
+          const changes = items.map((change) => {
+            const commitMessage = messages.get(change)
+            return { ...change, ...(commitMessage && { commitMessage }), at: isoTime(change.at) }
+          })
           return printJson(io, { prompt: name, complete, changes, ...(nextPageToken && { nextPageToken }) })
         }
         const style = createStyle(io.out, io.env)
-        io.out.write(table(items.map((change) => row(change, style))))
+        io.out.write(table(items.map((change) => row(change, messages.get(change), style))))
         if (items.length === 0) io.err.write(`No change of ${name} is recorded.\n`)
         if (!complete)
           io.err.write(
@@ -58,7 +69,34 @@ async function readChanges(registry: Registry, name: string, page: PageRequest):
   }
 }
 
-function row(change: Change, style: Style): string[] {
+/**
+ * Commit messages belong to versions, so the log does not hold them: they are read of the versions that were registered.
+ * Numbers start again when a prompt is made anew: what is older than its deletion has no message any more.
+ */
+async function readMessages(
+  registry: Registry,
+  name: string,
+  changes: readonly Change[],
+): Promise<ReadonlyMap<Change, string>> {
+  const deletion = changes.findIndex(({ kind }) => kind === 'prompt.deleted')
+  const alive = deletion < 0 ? changes : changes.slice(0, deletion)
+  const registered = alive.filter(({ kind }) => kind === 'version.registered')
+  const messages = new Map<Change, string>()
+  if (registered.length === 0) return messages
+  const oldest = Math.min(...registered.map(({ to = 0 }) => to))
+  try {
+    await searchVersions(registry, name, ({ version, digest, commitMessage }) => {
+      const change = registered.find(({ to }) => to === version)
+      if (change !== undefined && (change.digest ?? digest) === digest) messages.set(change, commitMessage)
+      return version <= oldest
+    })
+  } catch (error) {
+    if (!isAbsence(error)) throw error
+  }
+  return messages
+}
+
+function row(change: Change, message: string | undefined, style: Style): string[] {
   const { seq, kind, at, actor, reason } = change
   return [
     style.dim(seq === undefined ? '' : `#${seq}`),
@@ -66,7 +104,7 @@ function row(change: Change, style: Style): string[] {
     kind,
     what(change),
     oneLine(actor ?? ''),
-    reason === undefined ? '' : oneLine(reason),
+    oneLine(reason ?? message ?? ''),
   ]
 }
 

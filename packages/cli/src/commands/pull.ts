@@ -23,7 +23,7 @@ import {
 } from '../registry-command.ts'
 import { createStyle, oneLine, table } from '../style.ts'
 import { checkOnly, DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
-import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
+import { chainOf, checkHeld, type Finding, surveyPrompts } from '../sync/survey.ts'
 
 interface PullFlags extends RegistryFlags {
   readonly alias: string
@@ -54,16 +54,19 @@ export const pull = (io: Io): Command =>
     .addOption(
       new Option(
         '--all',
-        'pull every prompt of the registry (a folder without prompts gets them anyway)',
+        'pull every prompt of the registry, and make the folder if it is missing',
       ).conflicts('only'),
     )
     .action((dir: string, flags: PullFlags) =>
       withRegistry(io, flags, async (registry) => {
-        const folder = await openPromptFolder(io, 'pull', dir, !flags.dryRun)
+        // A slip in the folder's name should not fill a new one.
+        const missing = flags.all ? (flags.dryRun ? 'imagine' : 'make') : 'refuse'
+        const folder = await openPromptFolder(io, 'pull', dir, missing)
         const chain = chainOf(flags.alias)
         const only = flags.only ?? (flags.all ? undefined : namesOf(folder))
         const findings = await surveyPrompts(registry, { ...folder, chain, only })
         checkOnly(flags.only, findings)
+        checkHeld(flags.alias, findings, 'no prompt to pull')
         const results = await pullAll(folder, findings, flags)
         if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
         if (flags.json)

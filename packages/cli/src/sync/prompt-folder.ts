@@ -17,14 +17,14 @@ export interface PromptFolder {
 
 /**
  * @param command - What the person typed, for the hint.
- * @param create - Makes a folder that is missing.
+ * @param missing - What becomes of a folder that is not there; `imagine` takes it for an empty one and makes nothing.
  * @throws {CliError} for a missing folder; `INVALID_INPUT` for a bad file
  */
 export async function openPromptFolder(
   io: Io,
   command: 'status' | 'push' | 'pull',
   given: string,
-  create = false,
+  missing: 'refuse' | 'make' | 'imagine' = 'refuse',
 ): Promise<PromptFolder> {
   const dir = resolve(io.cwd, given)
   const label = relative(io.cwd, dir) || '.'
@@ -32,10 +32,14 @@ export async function openPromptFolder(
     () => true,
     () => false,
   )
-  if (!exists && !create)
+  if (!exists && missing === 'refuse')
     throw new CliError(`${label}: there is no such folder`, {
-      hint: `Name the folder of the prompt files: promptkeep ${command} apps/assistant/prompts`,
+      hint:
+        command === 'pull'
+          ? '--all makes it, and pulls every prompt of the registry; for some of them make it first, and name them with --only.'
+          : `Name the folder of the prompt files: promptkeep ${command} apps/assistant/prompts`,
     })
+  if (!exists && missing === 'imagine') return { dir, label, files: [], lock: { version: 1, prompts: {} } }
   if (!exists) await mkdir(dir, { recursive: true })
   return { dir, label, files: await readPromptFolder(dir), lock: await readLock(dir) }
 }

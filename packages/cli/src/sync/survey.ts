@@ -69,14 +69,14 @@ export async function surveyPrompts(registry: Registry, request: SurveyRequest):
  * @throws {CliError} for an alias that no prompt has: everything would be compared with `production` unnoticed. Nothing
  *   has `production` before the first push.
  */
-export function checkHeld(alias: string, findings: readonly Finding[]): void {
+export function checkHeld(alias: string, findings: readonly Finding[], none = 'no prompt'): void {
   const isHeld = findings.some(({ prompt }) => prompt?.aliases[alias] !== undefined)
   if (alias === 'production' || isHeld) return
   const aliases = new Set(findings.flatMap(({ prompt }) => Object.keys(prompt?.aliases ?? {})))
   const hint =
     suggest(alias, [...aliases]) ||
     (aliases.size === 0 ? undefined : `There is ${[...aliases].sort().join(', ')}.`)
-  throw new CliError(`no prompt has the alias ${alias}`, { hint })
+  throw new CliError(`${none} has the alias ${alias}`, { hint })
 }
 
 interface Known {

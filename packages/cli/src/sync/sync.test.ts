@@ -407,7 +407,8 @@ describe('pull', () => {
       '--alias',
       'production',
     )
-    await cli.run('pull', 'new/folder')
+    expect((await cli.run('pull', 'new/folder', '--all', '--dry-run')).err).toContain('would write=2 ')
+    await cli.run('pull', 'new/folder', '--all')
     expect((await readdir(join(home, 'new/folder'))).sort()).toEqual([
       'chat.md',
       'memory.md',
@@ -417,6 +418,25 @@ describe('pull', () => {
       '---\ndescription: d\ntags:\n  team: core\n---\n\none\n',
     )
     expect(await states('new/folder')).toEqual({ chat: 'same', draft: 'only there', memory: 'same' })
+  })
+
+  it('makes no folder for a slip in its name', async () => {
+    await changeThere('memory', 'one')
+    const { code, out, err } = await cli.run('pull', 'promts')
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toMatch(/^error: promts: there is no such folder\n--all makes it/)
+    expect(await readdir(home)).toEqual(['prompts'])
+  })
+
+  it('refuses an alias that nothing here has, instead of pulling production', async () => {
+    await write('memory', 'one')
+    await cli.run('push', '--alias', 'production')
+    await changeThere('memory', 'two')
+    expect(await cli.run('pull', '--alias', 'prodution')).toMatchObject({
+      code: 2,
+      err: 'error: no prompt to pull has the alias prodution\nDid you mean production?\n',
+    })
+    expect(await read('memory')).toBe('one')
   })
 
   it('leaves prompts alone that have neither file nor lock entry here, and says how many there are', async () => {
