@@ -163,7 +163,7 @@ describe('the weather’s settings', () => {
       { WEATHER_API_BASE_URL: base, OPENWEATHERMAP_API_KEY: 'k', WEATHER_API_TIMEOUT_SECONDS: '0.2' },
       createScript(ask(0)).respond,
     )
-    expect(told(await last({ message: 'x' }))).toContain('(timeout)')
+    expect(told(await last({ message: 'x' }))).toContain('did not answer in time')
   })
 })
 

@@ -62,6 +62,7 @@ async function runTurn(message, isRetry = false) {
     else answer.fail(error instanceof Error ? error.message : String(error), retry)
   } finally {
     answer.busy(false)
+    answer.settle()
     if (state.turn === turn) {
       state.turn = undefined
       showBusy(false)

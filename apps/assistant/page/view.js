@@ -50,6 +50,15 @@ export function answerMessage() {
       if (isBusy) node.append(waiting)
       else waiting.remove()
     },
+    /** Nothing more will be heard of a step that has not ended. */
+    settle() {
+      for (const line of calls.values()) {
+        if (!line.classList.contains('running')) continue
+        line.className = 'failed'
+        const state = line.querySelector('.unseen')
+        if (state) state.textContent = ': not finished'
+      }
+    },
     /** @param {string} more */
     say(more) {
       waiting.remove()

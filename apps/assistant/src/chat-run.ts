@@ -12,7 +12,7 @@ import { createRunRecord } from './agents/run-record.ts'
 import { MAX_TURNS } from './agents/specialist-tool.ts'
 import type { ChatEvent, ChatFailure, ChatOutcome, TurnRequest } from './chat-types.ts'
 import { withoutText } from './log.ts'
-import type { Models } from './models.ts'
+import { EmptyAnswer, type Models } from './models.ts'
 import type { PromptService } from './prompt-service.ts'
 import type { RunPrompts } from './run-prompts.ts'
 
@@ -31,6 +31,8 @@ export interface RunInput {
   readonly items: readonly AgentInputItem[]
   /** Ends the run; its reason says why: {@link TIMED_OUT}, or anything for "gone". */
   readonly signal: AbortSignal
+  /** Longest time of one specialist; see {@link AssistantContext.specialistTimeoutMs}. */
+  readonly specialistTimeoutMs?: number
 }
 
 /** The reason of a signal that ended a run because its time was up. */
@@ -43,7 +45,7 @@ export const TIMED_OUT = Symbol('timed out')
  */
 export async function runAssistant(
   deps: RunDeps,
-  { request, conversationId, persona, items, signal }: RunInput,
+  { request, conversationId, persona, items, signal, specialistTimeoutMs }: RunInput,
   emit: (event: ChatEvent) => void,
 ): Promise<ChatOutcome> {
   const record = createRunRecord((status) => emit({ type: 'tool', status }))
@@ -67,7 +69,15 @@ export async function runAssistant(
     run = await deps.prompts.loadRun({ correlationId, alias, fresh: alias !== undefined, signal })
     const pinned = run
     model = deps.models.settingsFor('Assistant', [run.get('orchestrator-base')], settings).model
-    const context: AssistantContext = { correlationId, userId, conversationId, signal, run, record }
+    const context: AssistantContext = {
+      correlationId,
+      userId,
+      conversationId,
+      signal,
+      run,
+      record,
+      specialistTimeoutMs,
+    }
     await deps.prompts.inRun(run, correlationId, async () => {
       const agent = await createOrchestrator({
         ...{ run: pinned, record, models: deps.models, request: settings, log: deps.log },
@@ -172,6 +182,12 @@ function failureOf(error: unknown, signal: AbortSignal): ChatFailure {
       type: 'too_many_steps',
       message: 'This took too many steps and was stopped. Try asking for one thing at a time.',
     }
+  }
+  if (error instanceof EmptyAnswer) {
+    const message = error.isCut
+      ? 'The language model reached its limit of tokens before its first word. Whoever runs the assistant has to raise max_tokens.'
+      : 'The language model gave an empty answer. Try again, or say it in other words.'
+    return { type: 'empty_answer', message }
   }
   if (error instanceof APIError) {
     return { type: 'model_unavailable', message: refusalOfModel(error.status) }

@@ -348,12 +348,16 @@ describe('a greeting', () => {
     expect(contents(sent()[1]?.messages ?? []).slice(1)).toEqual(['Good evening.', 'help me'])
   })
 
-  it('can be answered once, and by its own user', async () => {
-    const { say } = await setup()
+  it('is answered once, and by its own user; one that is gone is left out', async () => {
+    const { say, conversations } = await setup()
     const { greetingId = '' } = await say('')
-    await expect(say('hi', { greetingId, userId: 'bob' })).rejects.toMatchObject({ status: 404 })
-    await say('hi', { greetingId })
-    await expect(say('hi', { greetingId })).rejects.toMatchObject({ status: 404 })
+    const lengthOf = async (userId: string, more: Partial<TurnRequest>) => {
+      const { conversationId } = await say('hi', { ...more, userId })
+      return (await conversations.find(userId, conversationId ?? '', 10))?.messages.length
+    }
+    expect(await lengthOf('bob', { greetingId })).toBe(2)
+    expect(await lengthOf('ada', { greetingId })).toBe(3)
+    expect(await lengthOf('ada', { greetingId })).toBe(2)
   })
 
   it('is refused in a conversation that has begun', async () => {
@@ -472,6 +476,37 @@ describe('a turn that goes wrong', () => {
     expect((await wrong.say('my secret garden')).outcome.output).toBe('Without it, then.')
     for (const { lines } of [inside, wrong])
       expect(JSON.stringify(lines.map(asWritten))).not.toMatch(/garden/)
+  })
+
+  it('ends at once when the model says nothing', async () => {
+    const at = await setup({ respond: () => ({ content: '' }) })
+    const { outcome } = await at.say('hello')
+    expect(outcome.failure?.type).toBe('empty_answer')
+    expect(at.sent()).toHaveLength(1)
+  })
+
+  it('answers with the rest when one specialist hangs, and notes the call as failed', async () => {
+    const at = await setup({
+      timeoutMs: 3000,
+      respond: ({ body }) =>
+        body.tools?.some((offered) => offered.function.name === 'query_memory_tool')
+          ? { hang: true }
+          : body.messages.at(-1)?.role === 'tool'
+            ? { content: 'I could not look that up.' }
+            : { toolCalls: [{ name: 'ask_memory_agent', arguments: { input: 'x' } }] },
+    })
+    const { outcome, conversationId } = await at.say('hello')
+    expect(outcome).toMatchObject({ status: 'complete', output: 'I could not look that up.' })
+    expect(outcome.toolCalls).toMatchObject([{ name: 'ask_memory_agent', ok: false }])
+    expect((await stored(at, conversationId))[1]?.answer?.tools).toEqual([
+      { agent: 'Assistant', name: 'ask_memory_agent', ok: false },
+    ])
+  })
+
+  it('tells the model which field a specialist’s call lacks', async () => {
+    const at = await setup(script(call('ask_memory_agent', { query: 'x' }), { content: 'Sorry.' }))
+    await at.say('hello')
+    expect(JSON.stringify(at.sent()[1]?.messages.at(-1))).toContain('input')
   })
 
   it('stops a model that only calls tools', async () => {

@@ -92,7 +92,7 @@ export function createChatService(deps: ChatDeps): ChatService {
           const { conversationId, persona } = turn
           const outcome = await runAssistant(
             deps,
-            { request, conversationId, persona, items, signal },
+            { request, conversationId, persona, items, signal, specialistTimeoutMs: deps.timeoutMs / 2 },
             queue.push,
           )
           const stored = await keep(request, turn, isGreeting, outcome)
@@ -136,7 +136,7 @@ export function createChatService(deps: ChatDeps): ChatService {
   }
 
   async function prepareReply(request: TurnRequest): Promise<Prepared> {
-    const { userId, message, conversationId, greetingId } = request
+    const { userId, message, conversationId } = request
     if (wantsOnboardingToEnd(message)) await unlessBroken(deps.log, () => deps.users.endOnboarding(userId))
     const persona = await personaOf(userId)
     const begun = await unlessBroken(deps.log, () =>
@@ -146,12 +146,7 @@ export function createChatService(deps: ChatDeps): ChatService {
     if (begun.conversation) {
       return { conversationId: begun.conversation.id, persona, before: begun.conversation.before }
     }
-    throw new ChatRefusal(
-      404,
-      conversationId === undefined
-        ? `greeting_id: there is no greeting ${greetingId} that waits for an answer`
-        : `conversation_id: there is no conversation ${conversationId}`,
-    )
+    throw new ChatRefusal(404, `conversation_id: there is no conversation ${conversationId}`)
   }
 
   /** Neither block is right for someone of whom nothing can be known. */

@@ -1,8 +1,7 @@
 import type { AgentInputItem } from '@openai/agents'
 import type { Lineage } from '@promptkeep/client'
-import type { ToolCall } from '@promptkeep/evals'
 import type { Persona } from './agents/orchestrator.ts'
-import type { ToolStatus, Usage } from './agents/run-record.ts'
+import type { RecordedCall, ToolStatus, Usage } from './agents/run-record.ts'
 
 /** One turn, as a caller asks for it: already validated, save for what only the database knows. */
 export interface TurnRequest {
@@ -31,6 +30,7 @@ export type ChatErrorType =
   | 'model_unavailable'
   | 'prompts_unavailable'
   | 'too_many_steps'
+  | 'empty_answer'
   | 'internal'
 
 export interface ChatFailure {
@@ -50,7 +50,7 @@ export interface ChatOutcome {
   /** What the model is shown of it in later turns. */
   readonly items: readonly AgentInputItem[]
   /** Nested ones included. */
-  readonly toolCalls: readonly ToolCall[]
+  readonly toolCalls: readonly RecordedCall[]
   /** The prompts whose text went into a request. */
   readonly prompts: Readonly<Record<string, Lineage>>
   /** Over these prompts. */

@@ -58,8 +58,8 @@ const Environment = z.object({
     .string()
     .toLowerCase()
     .pipe(
-      z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-        error: 'must be one of fatal, error, warn, info, debug, trace, silent',
+      z.enum(['debug', 'info', 'warn', 'error', 'silent'], {
+        error: 'must be one of debug, info, warn, error, silent',
       }),
     )
     .default('info'),

@@ -1,4 +1,4 @@
-import { type Model, OpenAIProvider, Runner } from '@openai/agents'
+import { type AgentOutputItem, type Model, OpenAIProvider, Runner } from '@openai/agents'
 import type { Logger, ModelConfig, Prompt } from '@promptkeep/client'
 import OpenAI from 'openai'
 import type { RunRecord } from './agents/run-record.ts'
@@ -97,6 +97,35 @@ function textOfParts(content: unknown): string | undefined {
   return content.map(({ text }) => text).join('')
 }
 
+/** The model answered with neither text nor a tool call: asked again, it would do the same. */
+export class EmptyAnswer extends Error {
+  /** It ran into the limit of tokens. */
+  readonly isCut: boolean
+  constructor(isCut: boolean) {
+    super(isCut ? 'the answer was cut before its first word' : 'the answer was empty')
+    this.name = new.target.name
+    this.isCut = isCut
+  }
+}
+
+/** @throws {EmptyAnswer} */
+function checkSaysSomething(output: readonly AgentOutputItem[], finishReason: unknown) {
+  const says = output.some((item) => {
+    if (item.type === 'reasoning') return false
+    if (!('role' in item) || item.role !== 'assistant') return true
+    return item.content.some(
+      (part) =>
+        (part.type === 'output_text' && part.text !== '') || (part.type === 'refusal' && part.refusal !== ''),
+    )
+  })
+  if (!says) throw new EmptyAnswer(finishReason === 'length')
+}
+
+/** Of a chat completion, or a chunk of one. */
+const finishReasonOf = (completion: unknown): unknown =>
+  (completion as { choices?: readonly { finish_reason?: unknown }[] } | undefined)?.choices?.[0]
+    ?.finish_reason
+
 function observed(model: Model, onRequest: () => void, record: RunRecord): Model {
   const asked = () => {
     onRequest()
@@ -109,6 +138,7 @@ function observed(model: Model, onRequest: () => void, record: RunRecord): Model
       try {
         const response = await model.getResponse({ ...request, ...signal })
         record.modelAnswered(response.usage)
+        checkSaysSomething(response.output, finishReasonOf(response.providerData))
         return response
       } finally {
         release()
@@ -118,8 +148,13 @@ function observed(model: Model, onRequest: () => void, record: RunRecord): Model
       asked()
       const { signal, release } = ofOneRequest(request.signal)
       try {
+        let finishReason: unknown
         for await (const event of model.getStreamedResponse({ ...request, ...signal })) {
-          if (event.type === 'response_done') record.modelAnswered(event.response.usage)
+          if (event.type === 'model') finishReason = finishReasonOf(event.event) ?? finishReason
+          if (event.type === 'response_done') {
+            record.modelAnswered(event.response.usage)
+            checkSaysSomething(event.response.output as readonly AgentOutputItem[], finishReason)
+          }
           yield event
         }
       } finally {

@@ -174,3 +174,13 @@ it('stands in for the old constants: each loads the prompt of its name', async (
   expect(Object.keys(constants)).toEqual(Object.keys(PROMPT_NAME_MAP))
   expect(await constants.GRAPH_SYSTEM_PROMPT()).toBe(PROMPT_DEFAULTS['knowledge-graph'].template)
 })
+
+it('finds out by itself that the registry is back, when readiness is asked', async () => {
+  const { service, transport } = start()
+  await service.seedPrompts()
+  transport.fault(OUTAGE)
+  await service.loadPrompt('memory', 'other')
+  expect(service.status().state).toBe('down')
+  transport.fault()
+  await expect.poll(() => service.status().state, { timeout: 5000 }).toBe('up')
+})

@@ -59,7 +59,7 @@ export interface PromptService {
   loadRun(request: RunRequest): Promise<RunPrompts>
   /** Calls `fn` inside a run: loads in it log its correlation id, `getActivePromptVersions` answers for it. */
   inRun<T>(run: RunPrompts, correlationId: string, fn: () => T): T
-  /** For readiness. */
+  /** For readiness. While the registry is down, it is asked once more behind it. */
   status(): RegistryStatus
 }
 
@@ -91,6 +91,7 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
   const usableSets = createUsableSets({ defaults, log, now })
   const current = new AsyncLocalStorage<{ run: RunPrompts; correlationId: string }>()
   const lastLoaded = new Map<string, number>()
+  let isProbing = false
   /** Of loads that asked for this process's own alias: one request's override is no state of the process. */
   let ownFallback: RegistryStatus['lastFallback']
 
@@ -100,6 +101,18 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
     const name = names.find((each) => versions[each]?.source === 'default')
     if (!name || !lastFallback) return
     ownFallback = { ...lastFallback, prompt: name, at: now() }
+  }
+
+  /** Asks once whether the registry is back: without it, only the next chat would find out. */
+  function probe() {
+    if (isProbing) return
+    isProbing = true
+    void registry
+      .list({ limit: 1 })
+      .catch(() => undefined)
+      .finally(() => {
+        isProbing = false
+      })
   }
 
   /** Whose call it is, where that is known. */
@@ -151,6 +164,7 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
     inRun: (run, correlationId, fn) => current.run({ run, correlationId }, fn),
     status() {
       const { lastFallback: _any, ...status } = registry.status()
+      if (status.state === 'down') probe()
       const unusable = usableSets.last()
       const last = (ownFallback?.at ?? 0) > (unusable?.at ?? 0) ? ownFallback : unusable
       return { ...status, ...(last ? { lastFallback: last } : {}) }

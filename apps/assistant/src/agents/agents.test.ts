@@ -213,8 +213,15 @@ describe('a run', () => {
         name: 'ask_weather_agent',
         arguments: { input: 'Oslo?' },
         result: 'It is 3°C in Oslo.',
+        ok: true,
       },
-      { agent: 'WeatherAgent', name: 'get_weather', arguments: { query: 'Oslo' }, result: 'Oslo: 3°C.' },
+      {
+        agent: 'WeatherAgent',
+        name: 'get_weather',
+        arguments: { query: 'Oslo' },
+        result: 'Oslo: 3°C.',
+        ok: true,
+      },
     ])
     expect(run.statuses.map(({ type, tool: name, ok }) => [type, name, ok])).toEqual([
       ['started', 'ask_weather_agent', undefined],

@@ -10,6 +10,8 @@ export interface AssistantContext {
   readonly conversationId: string | null
   /** Ends the run: the user went away, or its time is up. */
   readonly signal: AbortSignal
+  /** Longest time of one specialist, in ms, so that one that hangs leaves time to answer with the rest. Absent: the run's. */
+  readonly specialistTimeoutMs?: number | undefined
   readonly run: RunPrompts
   readonly record: RunRecord
 }

@@ -17,8 +17,14 @@ it('keeps calls in the order they were made, whichever ends first, and tells as 
   inner({ memories: [] }, true)
   outer('nothing', false)
   expect(record.toolCalls()).toEqual([
-    { agent: 'Assistant', name: 'ask_memory_agent', arguments: { input: 'a' }, result: 'nothing' },
-    { agent: 'MemoryAgent', name: 'query_memory_tool', arguments: { query: 'a' }, result: { memories: [] } },
+    { agent: 'Assistant', name: 'ask_memory_agent', arguments: { input: 'a' }, result: 'nothing', ok: false },
+    {
+      agent: 'MemoryAgent',
+      name: 'query_memory_tool',
+      arguments: { query: 'a' },
+      result: { memories: [] },
+      ok: true,
+    },
   ])
   expect(seen.map(({ type, id, ok }) => [type, id, ok])).toEqual([
     ['started', 1, undefined],

@@ -12,6 +12,11 @@ export interface ToolStatus {
   readonly ok?: boolean
 }
 
+/** A call, and whether it did what it was asked; false also for one that never ended. */
+export interface RecordedCall extends ToolCall {
+  readonly ok: boolean
+}
+
 export type Usage = TargetResult['usage']
 
 /** What one run did: every tool call at whatever depth, and what the model's answers cost. */
@@ -25,20 +30,20 @@ export interface RunRecord {
   modelAsked(): void
   modelAnswered(usage: { inputTokens: number; outputTokens: number }): void
   /** In the order the calls were made; the result of one that never ended is `null`. */
-  toolCalls(): readonly ToolCall[]
+  toolCalls(): readonly RecordedCall[]
   usage(): Usage
 }
 
 /** @param emit - Hears of each call as it starts and ends. */
 export function createRunRecord(emit: (status: ToolStatus) => void = () => {}): RunRecord {
-  const calls: ToolCall[] = []
+  const calls: RecordedCall[] = []
   const usage = { inputTokens: 0, outputTokens: 0, requests: 0 }
   return {
     toolStarted({ agent, name, arguments: given }) {
-      const id = calls.push({ agent, name, arguments: given, result: null })
+      const id = calls.push({ agent, name, arguments: given, result: null, ok: false })
       emit({ type: 'started', id, agent, tool: name })
       return (result, ok) => {
-        calls[id - 1] = { agent, name, arguments: given, result }
+        calls[id - 1] = { agent, name, arguments: given, result, ok }
         emit({ type: 'finished', id, agent, tool: name, ok })
       }
     },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type Agent, tool } from '@openai/agents'
 import { isRegistryError } from '@promptkeep/client'
 import { z } from 'zod'
@@ -85,23 +86,45 @@ export function createSpecialistTool(
     async execute({ input }, runContext, details) {
       const { context } = runContext as { context: AssistantContext }
       const agent = await create(deps, tools)
-      const result = await deps.models.runner.run(agent, input, {
-        context,
-        maxTurns: MAX_TURNS,
-        signal: details?.signal ?? context.signal,
+      return withDeadline(details?.signal ?? context.signal, context.specialistTimeoutMs, async (signal) => {
+        const result = await deps.models.runner.run(agent, input, { context, maxTurns: MAX_TURNS, signal })
+        return result.finalOutput ?? ''
       })
-      return result.finalOutput ?? ''
     },
     errorFunction({ context }, error) {
       const { correlationId } = context as AssistantContext
+      if (error instanceof Error && error.name === 'InvalidToolInputError') {
+        return failure('The call was not understood. It takes one field, "input": the whole request as text.')
+      }
       deps.log.warn({ specialist, correlationId, ...described(error) }, 'specialist.failed')
-      return JSON.stringify({
-        success: false,
-        action: 'error',
-        message: `The ${specialist} specialist could not finish. Nothing it was asked to do may be assumed done.`,
-      })
+      return failure(
+        `The ${specialist} specialist could not finish. Nothing it was asked to do may be assumed done.`,
+      )
     },
   }) as AssistantTool
+}
+
+const failure = (message: string) => JSON.stringify({ success: false, action: 'error', message })
+
+/** Runs `work` with a signal that also ends when its time is up; what is over leaves no listener behind. */
+async function withDeadline<T>(
+  outer: AbortSignal,
+  timeoutMs: number | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (timeoutMs === undefined) return work(outer)
+  const own = new AbortController()
+  const end = () => own.abort(outer.reason)
+  if (outer.aborted) end()
+  outer.addEventListener('abort', end, { once: true })
+  const timer = setTimeout(() => own.abort(new Error('its time was up')), timeoutMs)
+  setMaxListeners(0, own.signal)
+  try {
+    return await work(own.signal)
+  } finally {
+    clearTimeout(timer)
+    outer.removeEventListener('abort', end)
+  }
 }
 
 /** A provider's error may quote prompt or user: of an error only what is ours or has no text of theirs is logged. */

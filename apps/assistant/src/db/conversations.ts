@@ -39,7 +39,7 @@ export interface ConversationStore {
   /**
    * Stores what the user said, in a new conversation unless one is named.
    * @returns The conversation and what was said in it before, oldest first; `undefined` when this user has no such
-   * conversation or greeting, and then nothing is stored.
+   * conversation, and then nothing is stored. A greeting that is gone is left out.
    */
   begin(message: UserMessage): Promise<{ id: string; before: AgentInputItem[] } | undefined>
   /** Adds an answer and the versions that made it, and counts the turn towards onboarding unless it failed. */
@@ -175,7 +175,7 @@ export function createConversationStore({ db, now, newId }: ConversationStoreOpt
   async function create(
     tx: Transaction<Tables>,
     { userId, content, greetingId }: UserMessage,
-  ): Promise<string | undefined> {
+  ): Promise<string> {
     const id = newId()
     const at = now()
     const row = { user_id: userId, id, title: cut(content, TITLE_LENGTH), created_at: at, updated_at: at }
@@ -189,9 +189,9 @@ export function createConversationStore({ db, now, newId }: ConversationStoreOpt
       .where('id', '=', greetingId)
       .returning('answer')
       .executeTakeFirst()
-    if (!greeting) return undefined
     await tx.insertInto('conversations').values(row).execute()
-    await appendAnswer(tx, { userId, id, at }, JSON.parse(greeting.answer))
+    // an old page may name a greeting that newer ones pushed out: its user's words matter more
+    if (greeting) await appendAnswer(tx, { userId, id, at }, JSON.parse(greeting.answer))
     return id
   }
 }

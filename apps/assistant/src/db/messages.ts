@@ -27,7 +27,7 @@ export interface AnswerDetails {
   readonly model: string
   readonly isDemo: boolean
   readonly usage: Usage
-  readonly tools: readonly { readonly agent: string; readonly name: string }[]
+  readonly tools: readonly { readonly agent: string; readonly name: string; readonly ok?: boolean }[]
   readonly failure?: ChatFailure
 }
 
@@ -49,7 +49,7 @@ export async function appendAnswer(
 ): Promise<void> {
   const { output, status, items, fingerprint, correlationId, model, isDemo, usage, failure, toolCalls } =
     answer
-  const tools = toolCalls.map(({ agent, name }) => ({ agent, name }))
+  const tools = toolCalls.map(({ agent, name, ok }) => ({ agent, name, ok }))
   const details: AnswerDetails = { model, isDemo, usage, tools, ...(failure ? { failure } : {}) }
   const position = await appendMessage(
     tx,
