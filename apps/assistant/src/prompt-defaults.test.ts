@@ -84,6 +84,22 @@ describe('the eleven prompts', () => {
     expect(textOf('orchestrator-base')).toMatch(/^Tone: \S/m)
   })
 
+  it('have answers written as the page shows them: without markup', () => {
+    expect(textOf('orchestrator-base')).toMatch(/^- Plain text: .*No Markdown/m)
+  })
+
+  it('have an area of memory asked for by an empty query with types, which is what finds it', () => {
+    expect(textOf('memory')).toMatch(/whole area .*leave the query empty, name the types/)
+    expect(textOf('proactive-greeting')).toMatch(
+      /by the types it keeps: .*notes.*decisions.*facts and preferences/,
+    )
+  })
+
+  it('take the day from the tools, which know it', () => {
+    expect(textOf('weather')).toMatch(/first line gives the date at that place/)
+    expect(textOf('memory')).toMatch(/result says what day is today/)
+  })
+
   it('promise the five days of weather that there are', () => {
     expect(textOf('weather')).toContain('five days')
     expect(textOf('weather')).not.toMatch(/\bseven|\b7\b/)

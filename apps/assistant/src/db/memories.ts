@@ -55,17 +55,27 @@ export interface MemoryStore {
   /**
    * Best first by BM25, and only what covers enough of the query; nothing for an unrelated one. A query for whatever
    * there is ("what do you know about me", or an empty one) answers the newest.
-   * @returns The first `limit`, and how many there are.
+   * With `types`, both are of these types only: a query that just names the type ("decisions") lists it.
+   * @returns The first `limit`, how many there are, and when that was, in milliseconds since the epoch.
    */
-  search(userId: string, query: string, search: MemorySearch): Promise<{ hits: MemoryHit[]; total: number }>
+  search(
+    userId: string,
+    query: string,
+    search: MemorySearch,
+  ): Promise<{ hits: MemoryHit[]; total: number; searchedAt: number }>
   /** Marks memories as shown in this conversation, so that {@link remove} takes their ids. */
   noteShown(userId: string, conversationId: string | null, ids: readonly string[]): Promise<void>
   /** `not_shown` for an id that was not a candidate in this conversation, or is none of this user's. */
   remove(userId: string, conversationId: string | null, id: string): Promise<'deleted' | 'gone' | 'not_shown'>
 }
 
-/** A memory answers a query when it covers this share of it; a weak word counts a quarter. */
+/**
+ * The share of a query that a memory covers to answer it; a weak word counts a quarter. One word of three is chance
+ * ("coffee machine repair" and a taste for coffee), and so is one of two weak ones ("morning news" and a morning run).
+ */
 const FLOOR = 0.25
+const LONG_QUERY = { strongTerms: 3, floor: 0.34 } as const
+const WEAK_ONLY_FLOOR = 0.51
 const WEAK_WEIGHT = 0.25
 /** Candidates read from the index before the floor; more of one user's memories than this share no rare word. */
 const READ_AT_MOST = 200
@@ -116,7 +126,7 @@ export function createMemoryStore({ db, now, newId }: MemoryStoreOptions): Memor
     async search(userId, query, { types, limit }) {
       const terms = queryTermsOf(query)
       const hits = terms.isOverview ? await newest(userId, types) : await ranked(userId, terms, types)
-      return { hits: hits.slice(0, limit), total: hits.length }
+      return { hits: hits.slice(0, limit), total: hits.length, searchedAt: now() }
     },
 
     async noteShown(userId, conversationId, ids) {
@@ -200,7 +210,7 @@ export function createMemoryStore({ db, now, newId }: MemoryStoreOptions): Memor
       .execute()
     return rows.flatMap(({ created_at: createdAt, ...rest }) => {
       const relevance = coverage(termsOf(rest.content), strong, weak)
-      return relevance >= FLOOR ? [{ ...rest, createdAt, relevance }] : []
+      return relevance >= floorOf(strong) ? [{ ...rest, createdAt, relevance }] : []
     })
   }
 }
@@ -215,6 +225,11 @@ function coverage(found: readonly string[], strong: readonly string[], weak: rea
   if (strong.length > 0 && strongHits === 0) return 0
   const weakHits = weak.filter((term) => has.has(term)).length
   return (strongHits + WEAK_WEIGHT * weakHits) / (strong.length + WEAK_WEIGHT * weak.length)
+}
+
+function floorOf(strong: readonly string[]): number {
+  if (strong.length === 0) return WEAK_ONLY_FLOOR
+  return strong.length >= LONG_QUERY.strongTerms ? LONG_QUERY.floor : FLOOR
 }
 
 const activeOf = (db: Kysely<Tables>, userId: string) =>

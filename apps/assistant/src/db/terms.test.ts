@@ -20,15 +20,29 @@ describe('queryTermsOf', () => {
     { rule: 'knows weak words', query: 'favourite coffee', strong: ['coffe'], weak: ['favourit'] },
     { rule: 'keeps an English word that another language stops', query: 'car', strong: ['car'], weak: [] },
     { rule: 'keeps it beside a weak one', query: 'son name', strong: ['son'], weak: ['name'] },
+    {
+      rule: 'counts generic verbs and times as weak',
+      query: 'call on Monday',
+      strong: [],
+      weak: ['call', 'mondai'],
+    },
+    { rule: 'drops pronouns', query: 'does she have a nurse', strong: ['nurs'], weak: [] },
+    { rule: 'drops the name of a type', query: 'decisions about oak', strong: ['oak'], weak: [] },
     { rule: 'drops German stop words', query: 'Wo ist meine Katze', strong: ['katz'], weak: [] },
     { rule: 'drops French stop words', query: 'Où est ma voiture', strong: ['voitur'], weak: [] },
   ])('$rule', ({ query, strong, weak }) => {
     expect(queryTermsOf(query)).toEqual({ strong, weak, isOverview: false })
   })
 
-  it.each(['what do you know about me', 'Tell me everything you remember', ' '])(
-    'reads %j as "whatever there is"',
-    (query) => expect(queryTermsOf(query)).toEqual({ strong: [], weak: [], isOverview: true }),
+  it.each([
+    'what do you know about me',
+    'decisions',
+    'my preferences and notes',
+    'important facts',
+    'Tell me everything you remember',
+    ' ',
+  ])('reads %j as "whatever there is"', (query) =>
+    expect(queryTermsOf(query)).toEqual({ strong: [], weak: [], isOverview: true }),
   )
 
   it.each(['the of and', '👍', '"" * ^'])('finds nothing to search for in %j', (query) =>

@@ -26,18 +26,29 @@ const stem = (word: string) => (/^[a-z]+$/.test(word) ? stemmer(word) : word)
 const asSet = (words: readonly string[]) => new Set(words.map(fold))
 const stems = (words: string) => new Set(words.split(/\s+/).map((word) => stem(fold(word))))
 
-const ENGLISH = asSet([...eng, 'does', 'did', 'doing', 'done'])
+/** The list has gaps; a pronoun that counts as a word makes a short question a long one. */
+const ENGLISH = asSet([
+  ...eng,
+  ...'does did doing done she he her hers him his they them their theirs we our ours you your yours'.split(
+    ' ',
+  ),
+])
 /** English first: it wins a tie. */
 const LANGUAGES = [
   ENGLISH,
   ...[deu, fra, spa, ita, por, nld, swe, pol, rus, tur, ara, hin, zho, jpn].map(asSet),
 ]
 const WEAK = stems(
-  'favourite favorite prefer preferred preference like love name personal current good best new time today tomorrow day year',
+  [
+    'favourite favorite like love name personal current good best new time date due',
+    'today tomorrow yesterday day week weekend month year hour minute morning noon afternoon evening night',
+    'monday tuesday wednesday thursday friday saturday sunday',
+    'call make take get go come want need use give find help look keep start try work live happen',
+  ].join(' '),
 )
-/** Talk about the memory itself, or about its owner. */
+/** Talk about the memory itself and what kinds of things are in it, or about its owner. */
 const META = stems(
-  'user know known remember memory thing stuff information info detail fact question answer tell say said mention about everything anything all me my myself i',
+  'prefer preference decision decide note important upcoming user know known remember memory thing stuff information info detail fact question answer tell say said mention about everything anything all me my myself i',
 )
 const segmenter = new Intl.Segmenter('en', { granularity: 'word' })
 

@@ -60,7 +60,10 @@ describe('save_memory_tool', () => {
           context: 'saved 2026-03-01, importance 0.9',
         },
       ],
-      metadata: { count: 1, truncated: false, total_available: 1, remaining_rate_limit: 999 },
+      metadata: {
+        ...{ count: 1, truncated: false, total_available: 1 },
+        ...{ remaining_rate_limit: 999, today: '2026-03-01' },
+      },
     })
   })
 
@@ -92,7 +95,7 @@ describe('save_memory_tool', () => {
       more: { confidence: 0.69 },
       reason: 'confirm_with_user',
     },
-    { rule: 'a type that is none', content: 'x', more: { memory_type: 'secret' }, reason: 'error' },
+    { rule: 'a type that is none', content: 'x', more: { memory_type: 'secret' }, reason: 'bad_arguments' },
   ])('refuses $rule, says why, and stores nothing', async ({ content, more, reason }) => {
     const { save, query } = (await setup()).as()
     expect(await save(content, more)).toMatchObject({ success: false, action: 'refused', reason })
@@ -173,6 +176,83 @@ describe('query_memory_tool', () => {
     const { save, found } = (await setup()).as()
     for (const fact of FACTS) await save(fact)
     expect(await found(query)).toEqual([])
+  })
+
+  it.each([
+    { memory: 'User’s dog is called Rex', query: 'call a taxi', isFound: false },
+    { memory: 'User runs every morning', query: 'the morning news', isFound: false },
+    { memory: 'User prefers tea to coffee', query: 'coffee machine repair manual', isFound: false },
+    {
+      memory: 'User works on project Falcon, due 12 March',
+      query: 'due date of the tax return',
+      isFound: false,
+    },
+    {
+      memory: 'User works on project Falcon, due 12 March',
+      query: 'what project management tool is best',
+      isFound: false,
+    },
+    { memory: 'User lives in Oslo', query: 'live music', isFound: false },
+    { memory: 'User takes the bus on Mondays', query: 'find a Monday night film', isFound: false },
+    { memory: 'User’s dog is called Rex', query: 'what is my dog called', isFound: true },
+    { memory: 'User’s dog is called Rex', query: 'Rex', isFound: true },
+    { memory: 'User runs every morning', query: 'what does the user do every morning', isFound: true },
+    { memory: 'User runs every morning', query: 'morning run', isFound: true },
+    { memory: 'User reads the morning news', query: 'the morning news', isFound: true },
+    { memory: 'User prefers tea to coffee', query: 'coffee or tea', isFound: true },
+    { memory: 'User prefers tea to coffee', query: 'how does the user like their coffee', isFound: true },
+    {
+      memory: 'User works on project Falcon, due 12 March',
+      query: 'when is project Falcon due',
+      isFound: true,
+    },
+    { memory: 'User works on project Falcon, due 12 March', query: 'Falcon deadline', isFound: true },
+    { memory: 'User lives in Oslo', query: 'where does the user live', isFound: true },
+    { memory: 'User’s sister Mira has her birthday in May', query: 'sister birthday present', isFound: true },
+  ])('by $query finds "$memory": $isFound', async ({ memory, query, isFound }) => {
+    const { save, found } = (await setup()).as()
+    await save(memory)
+    expect(await found(query)).toEqual(isFound ? [memory] : [])
+  })
+
+  it.each([
+    { query: 'decisions', types: ['decision'], want: ['User decided on oak'] },
+    { query: 'notes', types: ['note'], want: ['The kitchen is to be done by June'] },
+    { query: 'preferences', types: ['preference'], want: ['User hates early calls', 'User prefers tea'] },
+    {
+      query: 'facts and decisions',
+      types: ['fact', 'decision'],
+      want: ['User decided on oak', 'User sings'],
+    },
+    { query: 'important decisions about oak', types: ['decision'], want: ['User decided on oak'] },
+    { query: 'decisions about the harbour', types: ['decision'], want: [] },
+    { query: 'harbour', types: ['note'], want: [] },
+  ])('lists a type that the query names: $query', async ({ query, types, want }) => {
+    const { as, pass } = await setup()
+    const { save, found } = as()
+    for (const [content, memory_type] of [
+      ['User sings', 'fact'],
+      ['User prefers tea', 'preference'],
+      ['User hates early calls', 'preference'],
+      ['User decided on oak', 'decision'],
+      ['The kitchen is to be done by June', 'note'],
+    ] as const) {
+      await save(content, { memory_type })
+      pass(1000)
+    }
+    expect(await found(query, { types })).toEqual(want)
+  })
+
+  it('names the argument that is wrong, and what is allowed', async () => {
+    const { query, save, remove } = (await setup()).as()
+    const { error } = (await query('tea', { types: ['secret'] })).metadata
+    expect(error).toMatch(/types\.0: .*"fact"\|"preference"\|"decision"\|"note"/)
+    expect((await save('x', { confidence: 'high' })).message).toMatch(/confidence: .*number/)
+    expect((await save('x', { memory_type: 'secret' })).message).toMatch(/memory_type: .*"decision"/)
+    expect(await remove(7 as never)).toMatchObject({
+      reason: 'bad_arguments',
+      message: expect.stringMatching(/^Nothing was deleted\. .*description: .*string/),
+    })
   })
 
   it('finds nothing unrelated when there is one memory only', async () => {

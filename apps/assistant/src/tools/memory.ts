@@ -10,6 +10,7 @@ import {
   type MemoryStore,
 } from '../db/memories.ts'
 import { countTokens } from '../tokens.ts'
+import { checkArguments } from './check-arguments.ts'
 import type { RateLimit } from './rate-limit.ts'
 
 export interface MemoryToolsOptions {
@@ -46,13 +47,13 @@ export function createMemoryTools({
   const query = tool<typeof Query, AssistantContext, string>({
     name: 'query_memory_tool',
     description:
-      'Searches what is remembered about the user by its words. An unrelated query finds nothing; an empty one lists the newest.',
+      'Searches what is remembered about the user by its words; an unrelated query finds nothing. For a whole area use an empty query with types: it lists the newest first.',
     parameters: Query,
     async execute({ query, types }, context) {
       const { userId } = of(context)
       const left = reads.take(userId)
       if (left === undefined) return json(nothing('rate limit exceeded: try again in a minute', 0))
-      const { hits, total } = await memories.search(userId, query, {
+      const { hits, total, searchedAt } = await memories.search(userId, query, {
         types: types ?? undefined,
         limit: MAX_HITS,
       })
@@ -60,11 +61,11 @@ export function createMemoryTools({
       return json({
         memories: shown.map(({ content, type, relevance, createdAt, importance }) => ({
           ...{ content, type, relevance: round(relevance) },
-          context: `saved ${new Date(createdAt).toISOString().slice(0, 10)}${importance > 0.5 ? `, importance ${importance}` : ''}`,
+          context: `saved ${dateOf(createdAt)}${importance > 0.5 ? `, importance ${importance}` : ''}`,
         })),
         metadata: {
           ...{ count: shown.length, truncated: shown.length < total, total_available: total },
-          remaining_rate_limit: left,
+          ...{ remaining_rate_limit: left, today: dateOf(searchedAt) },
         },
       })
     },
@@ -93,7 +94,7 @@ export function createMemoryTools({
     },
     errorFunction: failing('save_memory_tool', {
       ...{ success: false, action: 'refused', reason: 'error' },
-      message: 'Nothing was saved: the call was not understood, or memory cannot be written now.',
+      message: 'Nothing was saved: memory cannot be written now.',
     }),
   })
 
@@ -127,15 +128,33 @@ export function createMemoryTools({
     },
     errorFunction: failing('delete_memory_tool', {
       ...{ success: false, action: 'error' },
-      message: 'Nothing was deleted: the call was not understood, or memory cannot be written now.',
+      message: 'Nothing was deleted: memory cannot be written now.',
     }),
   })
 
-  return [query, save, remove]
+  return [
+    checkArguments(query, Query, (problems) => json(nothing(`${NOT_UNDERSTOOD} ${problems}`, null))),
+    checkArguments(save, Save, (problems) =>
+      json({
+        ...{ success: false, action: 'refused', reason: 'bad_arguments' },
+        message: `Nothing was saved. ${NOT_UNDERSTOOD} ${problems}`,
+      }),
+    ),
+    checkArguments(remove, Delete, (problems) =>
+      json({
+        ...{ success: false, action: 'refused', reason: 'bad_arguments' },
+        message: `Nothing was deleted. ${NOT_UNDERSTOOD} ${problems}`,
+      }),
+    ),
+  ]
 }
 
+const NOT_UNDERSTOOD = 'Correct these arguments and call again:'
+
 const Query = z.object({
-  query: z.string().describe('A few words to find; empty for whatever there is'),
+  query: z
+    .string()
+    .describe('A few words that the memory itself would hold; empty lists the newest, of the types if given'),
   types: z.array(z.enum(MEMORY_TYPES)).nullish().describe('Only these types'),
 })
 const Save = z.object({
@@ -238,5 +257,7 @@ const nothing = (error: string, remaining: number | null) => ({
   memories: [],
   metadata: { count: 0, truncated: false, total_available: 0, remaining_rate_limit: remaining, error },
 })
+/** `YYYY-MM-DD`, in UTC: nothing says where the user is. */
+const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10)
 const json = (value: object) => JSON.stringify(value)
 const round = (value: number) => Math.round(value * 1000) / 1000

@@ -17,6 +17,8 @@ export interface Current {
   readonly feelsLikeCelsius: number
   readonly humidityPercent: number
   readonly windMetresPerSecond: number
+  /** The place's offset from UTC; absent when the provider doesn't say. */
+  readonly utcOffsetSeconds?: number | undefined
 }
 
 export interface ForecastDay {
@@ -30,6 +32,8 @@ export interface ForecastDay {
 
 export interface Report {
   readonly place: Place
+  /** `YYYY-MM-DD` at the place now; absent when its time zone is not known. */
+  readonly today?: string
   readonly current: Current
   /** Empty when none was asked for. */
   readonly forecast: readonly ForecastDay[]
@@ -67,6 +71,8 @@ const CurrentBody = z.object({
   weather: conditions,
   main: z.object({ temp: z.number(), feels_like: z.number(), humidity: z.number() }),
   wind: z.object({ speed: z.number() }),
+  /** As in the forecast's `city`. */
+  timezone: z.number().optional(),
 })
 const ForecastBody = z.object({
   list: z.array(
@@ -103,8 +109,11 @@ export function createWeatherService({
           ? { value: [], ageMs: 0 }
           : cache.get(`forecast ${JSON.stringify(at)}`, forecastTtlMs, () => askForecast(at, deadline)),
       ])
+      const offset = current.value.utcOffsetSeconds
       return {
         place: place.value,
+        // of now, not of the kept answer: midnight may lie between
+        ...(offset === undefined ? {} : { today: dateAt(now() / 1000, offset) }),
         current: current.value,
         forecast: forecast.value.slice(0, days),
         ageMs: Math.max(current.ageMs, forecast.ageMs),
@@ -122,6 +131,7 @@ export function createWeatherService({
       feelsLikeCelsius: body.main.feels_like,
       humidityPercent: body.main.humidity,
       windMetresPerSecond: body.wind.speed,
+      utcOffsetSeconds: body.timezone,
     }
   }
 
@@ -133,7 +143,7 @@ export function createWeatherService({
     if (!body) throw new WeatherError('unknown_place', 'the weather service knows no such place')
     const days = new Map<string, typeof body.list>()
     for (const entry of body.list) {
-      const date = new Date((entry.dt + body.city.timezone) * 1000).toISOString().slice(0, 10)
+      const date = dateAt(entry.dt, body.city.timezone)
       days.set(date, [...(days.get(date) ?? []), entry])
     }
     return [...days].map(([date, entries]) => ({
@@ -166,6 +176,9 @@ export function createWeatherService({
     throw new WeatherError('unknown_place', 'the weather service knows no such place')
   }
 }
+
+const dateAt = (seconds: number, utcOffsetSeconds: number) =>
+  new Date((seconds + utcOffsetSeconds) * 1000).toISOString().slice(0, 10)
 
 const placeQuery = ({ lat, lon }: Place, location: string): Record<string, string> =>
   lat === '' ? { q: location } : { lat, lon }

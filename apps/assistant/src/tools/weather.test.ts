@@ -2,6 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { RunContext } from '@openai/agents'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import type { AssistantContext } from '../agents/context.ts'
+import { observeTool } from '../agents/observe-tool.ts'
+import { createRunRecord, type ToolStatus } from '../agents/run-record.ts'
 import { createWeatherTools } from './weather.ts'
 import { createWeatherClient } from './weather-client.ts'
 import { createWeatherService } from './weather-service.ts'
@@ -43,6 +46,14 @@ const openWeatherMap =
     else json(response, { message: 'nothing here' }, 404)
   }
 
+/** With the place's time zone, as the real service says it. */
+const dated = (timezone: number) =>
+  openWeatherMap((path, _url, response) => {
+    if (path !== '/data/2.5/weather') return false
+    json(response, { ...CURRENT, timezone })
+    return true
+  })
+
 interface Setup {
   readonly answer?: Answer
   readonly apiKey?: string
@@ -80,9 +91,23 @@ async function setup({
   const [tool] = createWeatherTools(
     createWeatherService({ client, currentTtlMs: 600_000, forecastTtlMs: 1_800_000, now }),
   )
-  const ask = async (given: object) => String(await tool?.invoke(new RunContext(), JSON.stringify(given)))
-  return { ask, requests }
+  const steps: ToolStatus[] = []
+  const observed = tool && observeTool('WeatherAgent', tool)
+  const record = createRunRecord((step) => steps.push(step))
+  const context = new RunContext({ record } as AssistantContext)
+  const ask = async (given: object) => String(await observed?.invoke(context, JSON.stringify(given)))
+  return { ask, requests, steps }
 }
+
+/** What tells each failure from the others, in words: no code of ours is for a reader. */
+const SAYS = {
+  no_key: 'has no weather API key',
+  bad_key: 'refused this assistant’s API key',
+  rate_limited: 'too many requests',
+  timeout: 'did not answer in time',
+  unknown_place: 'knows no place of this name',
+  unavailable: 'cannot be reached or is not working',
+} as const
 
 describe('get_weather', () => {
   it('tells the current weather in both systems of units', async () => {
@@ -100,6 +125,69 @@ describe('get_weather', () => {
       'Sunday 2026-03-01: high 3°C (38°F), low 0°C (32°F), mist, chance of precipitation up to 8%.',
       'Monday 2026-03-02: high 11°C (53°F), low 4°C (39°F), clear sky, chance of precipitation up to 28%.',
     ])
+  })
+
+  it.each([
+    {
+      rule: 'behind UTC, still the day before',
+      at: Date.UTC(2026, 2, 2, 9),
+      offset: -36_000,
+      today: 'Sunday 2026-03-01',
+    },
+    {
+      rule: 'behind UTC, after its midnight',
+      at: Date.UTC(2026, 2, 2, 11),
+      offset: -36_000,
+      today: 'Monday 2026-03-02',
+    },
+    {
+      rule: 'ahead of UTC, already the next day',
+      at: Date.UTC(2026, 2, 1, 11),
+      offset: 46_800,
+      today: 'Monday 2026-03-02',
+    },
+  ])('begins with the date of the place: $rule', async ({ at, offset, today }) => {
+    const { ask } = await setup({ now: () => at, answer: dated(offset) })
+    expect((await ask({ location: 'Honolulu' })).split('\n')[0]).toBe(`Local date there: ${today}`)
+  })
+
+  it('marks today and tomorrow, by the clock and not by the kept answer', async () => {
+    let time = Date.UTC(2026, 2, 2, 9, 50)
+    const { ask, requests } = await setup({ now: () => time, answer: dated(-36_000) })
+    const marks = async () => {
+      const answer = await ask({ location: 'Honolulu', forecast_days: 3 })
+      return [...answer.matchAll(/^(\w+) [\d-]+( \(\w+\))?: high/gm)].map(([, day, mark = '']) => day + mark)
+    }
+    expect(await marks()).toEqual(['Sunday (today)', 'Monday (tomorrow)', 'Tuesday'])
+    const asked = requests.length
+    time += 5 * 60_000
+    await marks()
+    time += 4 * 60_000 + 59_000
+    expect(await marks()).toEqual(['Sunday (today)', 'Monday (tomorrow)', 'Tuesday'])
+    expect(requests).toHaveLength(asked)
+    time += 1000
+    expect(await marks()).toEqual(['Sunday', 'Monday (today)', 'Tuesday (tomorrow)'])
+  })
+
+  it('shows a look-up that found nothing as failed, and one that did as done', async () => {
+    const { ask, steps } = await setup()
+    const ok = async (given: object) => {
+      await ask(given)
+      return steps.at(-1)?.ok
+    }
+    expect(await ok({ location: 'Honolulu' })).toBe(true)
+    expect(await ok({ location: 'Nowhereville' })).toBe(false)
+    expect(await ok({ location: ' ' })).toBe(false)
+    expect(await ok({ location: 'x'.repeat(201) })).toBe(false)
+    expect(await ok({ place: 'Honolulu' })).toBe(false)
+  })
+
+  it('names the argument that is wrong', async () => {
+    const { ask } = await setup()
+    expect(await ask({ location: 'Honolulu', forecast_days: 'two' })).toMatch(
+      /^Nothing was looked up\. .*forecast_days: .*number/,
+    )
+    expect(await ask({})).toMatch(/location: .*string/)
   })
 
   it('gives three days unless told, at most five, and says where it ends', async () => {
@@ -124,7 +212,10 @@ describe('get_weather', () => {
       ['unknown_place', await (await setup()).ask({ location: 'Nowhereville' })],
       ['unavailable', await (await setup({ answer: broken(503) })).ask({ location: 'Honolulu' })],
     ] as const
-    for (const [problem, answer] of answers) expect(answer).toContain(`(${problem})`)
+    for (const [problem, answer] of answers) {
+      expect(answer).toContain(SAYS[problem])
+      expect(answer).not.toMatch(/[a-z]_[a-z]/)
+    }
     expect(new Set(answers.map(([, answer]) => answer)).size).toBe(answers.length)
   })
 
@@ -134,7 +225,7 @@ describe('get_weather', () => {
     { what: 'a body of another shape', answer: ((_url, response) => json(response, { cod: 200 })) as Answer },
   ])('reads $what as an outage', async ({ what: _, ...given }) => {
     const { ask } = await setup(given)
-    expect(await ask({ location: 'Honolulu' })).toContain('(unavailable)')
+    expect(await ask({ location: 'Honolulu' })).toContain(SAYS.unavailable)
   })
 
   it('asks nobody without a key, and once with a refused one', async () => {
@@ -162,7 +253,7 @@ describe('get_weather', () => {
     const { ask, requests } = await setup({
       answer: (_url, response) => json(response, {}, 429, { 'retry-after': '3600' }),
     })
-    expect(await ask({ location: 'Honolulu' })).toContain('(rate_limited)')
+    expect(await ask({ location: 'Honolulu' })).toContain(SAYS.rate_limited)
     expect(requests).toHaveLength(1)
   })
 
@@ -176,7 +267,7 @@ describe('get_weather', () => {
         return isDown
       }),
     })
-    expect(await ask({ location: 'Honolulu' })).toContain('(bad_key)')
+    expect(await ask({ location: 'Honolulu' })).toContain(SAYS.bad_key)
     isDown = false
     await ask({ location: 'Honolulu' })
     const asked = requests.length
