@@ -1,6 +1,7 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+import { relevanceOf } from './relevance.ts'
 import type { Tables } from './schema.ts'
-import { queryTermsOf, sameTextKey, termsOf } from './terms.ts'
+import { type QueryTerms, queryTermsOf, sameTextKey, termsOf } from './terms.ts'
 
 export const MEMORY_TYPES = ['fact', 'preference', 'decision', 'note'] as const
 export type MemoryType = (typeof MEMORY_TYPES)[number]
@@ -69,14 +70,6 @@ export interface MemoryStore {
   remove(userId: string, conversationId: string | null, id: string): Promise<'deleted' | 'gone' | 'not_shown'>
 }
 
-/**
- * The share of a query that a memory covers to answer it; a weak word counts a quarter. One word of three is chance
- * ("coffee machine repair" and a taste for coffee), and so is one of two weak ones ("morning news" and a morning run).
- */
-const FLOOR = 0.25
-const LONG_QUERY = { strongTerms: 3, floor: 0.34 } as const
-const WEAK_ONLY_FLOOR = 0.51
-const WEAK_WEIGHT = 0.25
 /** Candidates read from the index before the floor; more of one user's memories than this share no rare word. */
 const READ_AT_MOST = 200
 
@@ -191,7 +184,7 @@ export function createMemoryStore({ db, now, newId }: MemoryStoreOptions): Memor
 
   async function ranked(
     userId: string,
-    { strong, weak }: ReturnType<typeof queryTermsOf>,
+    { strong, weak }: QueryTerms,
     types: readonly string[] | undefined,
   ): Promise<MemoryHit[]> {
     const asked = [...strong, ...weak]
@@ -209,27 +202,10 @@ export function createMemoryStore({ db, now, newId }: MemoryStoreOptions): Memor
       .limit(READ_AT_MOST)
       .execute()
     return rows.flatMap(({ created_at: createdAt, ...rest }) => {
-      const relevance = coverage(termsOf(rest.content), strong, weak)
-      return relevance >= floorOf(strong) ? [{ ...rest, createdAt, relevance }] : []
+      const relevance = relevanceOf(rest.content, { strong, weak })
+      return relevance === undefined ? [] : [{ ...rest, createdAt, relevance }]
     })
   }
-}
-
-/**
- * BM25 alone has no floor: with five memories its numbers are near zero for the best of hits. So a hit must cover
- * a share of the query's own words, and one of the strong ones where there are any.
- */
-function coverage(found: readonly string[], strong: readonly string[], weak: readonly string[]): number {
-  const has = new Set(found)
-  const strongHits = strong.filter((term) => has.has(term)).length
-  if (strong.length > 0 && strongHits === 0) return 0
-  const weakHits = weak.filter((term) => has.has(term)).length
-  return (strongHits + WEAK_WEIGHT * weakHits) / (strong.length + WEAK_WEIGHT * weak.length)
-}
-
-function floorOf(strong: readonly string[]): number {
-  if (strong.length === 0) return WEAK_ONLY_FLOOR
-  return strong.length >= LONG_QUERY.strongTerms ? LONG_QUERY.floor : FLOOR
 }
 
 const activeOf = (db: Kysely<Tables>, userId: string) =>

@@ -2,15 +2,10 @@ import { type RunContext, tool } from '@openai/agents'
 import type { Logger } from '@promptkeep/client'
 import { z } from 'zod'
 import type { AssistantContext, AssistantTool } from '../agents/context.ts'
-import {
-  type AddOutcome,
-  MEMORY_TYPES,
-  type MemoryHit,
-  type MemoryLimits,
-  type MemoryStore,
-} from '../db/memories.ts'
+import { MEMORY_TYPES, type MemoryHit, type MemoryLimits, type MemoryStore } from '../db/memories.ts'
 import { countTokens } from '../tokens.ts'
 import { checkArguments } from './check-arguments.ts'
+import { answerTo, deletion, MAX_CONTENT, reasonToRefuse } from './memory-answers.ts'
 import type { RateLimit } from './rate-limit.ts'
 
 export interface MemoryToolsOptions {
@@ -21,15 +16,10 @@ export interface MemoryToolsOptions {
   readonly log: Logger
 }
 
-const MAX_CONTENT = 2000
 const MAX_HITS = 10
 const MAX_CANDIDATES = 5
 /** What a search may add to a specialist's request. */
 const HIT_TOKEN_BUDGET = 1000
-/** Below it nothing is kept; up to {@link SURE} the user is asked first. */
-const UNSURE = 0.5
-const SURE = 0.7
-
 /** The memory specialist's tools. Each answers JSON at once, and says what really happened. */
 export function createMemoryTools({
   memories,
@@ -178,68 +168,6 @@ const Delete = z.object({
 function of(context: RunContext<AssistantContext> | undefined): AssistantContext {
   if (!context) throw new Error('a memory tool was called outside a run')
   return context.context
-}
-
-function reasonToRefuse(content: string, confidence: number, importance: number) {
-  const refused = (reason: string, message: string) => ({ reason, message })
-  if (content === '') return refused('empty', 'content is empty; give one statement about the user.')
-  if (content.length > MAX_CONTENT) {
-    return refused('too_long', `content has ${content.length} characters; at most ${MAX_CONTENT} are kept.`)
-  }
-  if (/[\0\p{Surrogate}]/u.test(content)) {
-    return refused('not_text', 'content holds characters that cannot be stored.')
-  }
-  if (!(confidence >= 0 && confidence <= 1))
-    return refused('bad_confidence', `confidence is ${confidence}; it goes from 0 to 1.`)
-  if (!(importance >= 0 && importance <= 1))
-    return refused('bad_importance', `importance is ${importance}; it goes from 0 to 1.`)
-  if (confidence < UNSURE)
-    return refused('low_confidence', `confidence ${confidence} is too low to keep; nothing was saved.`)
-  if (confidence < SURE) {
-    return refused(
-      'confirm_with_user',
-      'Not sure enough: ask the user whether it is true, then save it with a higher confidence.',
-    )
-  }
-  return undefined
-}
-
-function answerTo(saved: AddOutcome, content: string, type: string, limits: MemoryLimits) {
-  switch (saved.outcome) {
-    case 'stored':
-      return { success: true, action: 'stored', id: saved.id, content, type }
-    case 'duplicate':
-      return { success: true, action: 'duplicate', message: 'This is remembered already; nothing was added.' }
-    case 'limited': {
-      const limit =
-        saved.by === 'perConversation'
-          ? `${limits.perConversation} memories a conversation`
-          : `${limits.perHour} memories an hour`
-      return {
-        success: false,
-        action: 'refused',
-        reason: 'limit',
-        message: `The limit of ${limit} is reached; nothing was saved.`,
-      }
-    }
-    case 'not_shown':
-    case 'gone':
-      return {
-        ...{ success: false, action: 'refused', reason: 'bad_replaces_id' },
-        message: `replaces_id is no current memory that was shown in this conversation; nothing was saved.`,
-      }
-  }
-}
-
-function deletion(outcome: 'deleted' | 'gone' | 'not_shown', id: string) {
-  if (outcome === 'deleted') return { success: true, action: 'deleted', id }
-  if (outcome === 'gone')
-    return { success: true, action: 'not_found', message: 'This memory is deleted or replaced already.' }
-  return {
-    ...{ success: false, action: 'refused', reason: 'not_shown' },
-    message:
-      'Only a memory that was shown as a candidate in this conversation can be deleted. Call without an id first.',
-  }
 }
 
 /** Whole memories, best first, until one would pass the budget. */
