@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silent } from '@promptkeep/client/protocol'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { postgresSkip, startPostgres } from '../../../tests/support/postgres.ts'
-import { openSqlite } from '../../sql/src/sqlite.ts'
-import { createApp } from './app.ts'
-import { openStore } from './store/open-store.ts'
+import { createApp } from '../packages/server/src/app.ts'
+import { openStore } from '../packages/server/src/store/open-store.ts'
+import { openSqlite } from '../packages/sql/src/sqlite.ts'
+import { postgresSkip, startPostgres } from './support/postgres.ts'
 
 /** The server on a database, with what it logged from `warn` up. */
 async function serverOn(url: string) {
