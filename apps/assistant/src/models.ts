@@ -14,8 +14,8 @@ export interface ModelsOptions {
   readonly environment: ModelConfig & { readonly model_name: string }
   readonly allowedModels: readonly string[]
   /**
-   * Sends the header `X-Promptkeep-Prompts` with the versions behind each request, e.g. `memory/3, memory-write/1`.
-   * For the demo model, which has to show them; a real provider is told nothing. Default false.
+   * Sends the header `X-Promptkeep-Prompts` with the versions that the run has used so far, this request's included,
+   * e.g. `orchestrator-base/2, memory/3`. For the demo model, which has to show them; a real provider is told nothing. Default false.
    */
   readonly sendLineage?: boolean
   readonly log: Logger
@@ -36,11 +36,8 @@ export interface Models {
 }
 
 export function createModels(options: ModelsOptions): Models {
-  const client = new OpenAI({
-    baseURL: options.baseUrl,
-    apiKey: options.apiKey,
-    fetch: withPlainAnswers(options.fetch ?? fetch),
-  })
+  const send = withPlainAnswers(options.fetch ?? fetch)
+  const client = new OpenAI({ baseURL: options.baseUrl, apiKey: options.apiKey, fetch: send })
   const provider = (openAIClient: OpenAI) => new OpenAIProvider({ openAIClient, useResponses: false })
   const warnOnce = createWarnOnce(options.log)
 
@@ -65,9 +62,7 @@ export function createModels(options: ModelsOptions): Models {
       return resolved
     },
     async modelFor(name, prompts, run, record) {
-      const told = options.sendLineage
-        ? client.withOptions({ defaultHeaders: { [LINEAGE_HEADER]: lineageHeader(run, prompts) } })
-        : client
+      const told = options.sendLineage ? client.withOptions({ fetch: withLineage(send, run) }) : client
       return observed(await provider(told).getModel(name), () => run.markUsed(prompts), record)
     },
   }
@@ -178,8 +173,14 @@ function ofOneRequest(signal: AbortSignal | undefined) {
   return { signal: { signal: one.signal }, release: () => signal.removeEventListener('abort', abort) }
 }
 
-const lineageHeader = (run: RunPrompts, prompts: readonly PromptName[]) =>
-  prompts.map((name) => `${name}/${run.get(name).version}`).join(', ')
+function withLineage(send: typeof fetch, run: RunPrompts): typeof fetch {
+  return (input, init) => {
+    const headers = new Headers(init?.headers)
+    const used = Object.entries(run.used()).map(([name, { version }]) => `${name}/${version}`)
+    headers.set(LINEAGE_HEADER, used.join(', '))
+    return send(input, { ...init, headers })
+  }
+}
 
 /** Agents are built for every run: without this, one wrong setting would fill the log. */
 function createWarnOnce(log: Logger, maxCauses = 1000) {

@@ -270,6 +270,25 @@ describe('a run', () => {
     expect(telling.endpoint.requests[0]?.text).toBe(silent.endpoint.requests[0]?.text)
   })
 
+  it('tells the endpoint of the specialists that were asked before, too', async () => {
+    await using run = await startTestRun({
+      sendLineage: true,
+      respond: ({ body }) => {
+        const has = (name: string) => body.tools?.some((tool) => tool.function.name === name)
+        const isLast = body.messages.at(-1)?.role === 'tool'
+        return has('ask_memory_agent') && !isLast
+          ? { toolCalls: [{ name: 'ask_memory_agent', arguments: { input: 'coffee' } }] }
+          : { content: 'Nothing is known.' }
+      },
+    })
+    await chat(run, 'returning', TOOLS)
+    expect(run.endpoint.requests.map(({ headers }) => headers['x-promptkeep-prompts'])).toEqual([
+      'orchestrator-base/1, proactive-greeting/1',
+      'orchestrator-base/1, proactive-greeting/1, memory/1, memory-write/1',
+      'orchestrator-base/1, proactive-greeting/1, memory/1, memory-write/1',
+    ])
+  })
+
   it.each([
     { rule: 'its tool throws', tools: { memory: [fixedTool('query_memory_tool', new Error('disk full'))] } },
     { rule: 'its model fails', tools: TOOLS },
