@@ -152,7 +152,9 @@ describe('seeding when the registry is away', () => {
         .map(({ level }) => level)
         .filter((level) => level === 'warn'),
     ).toHaveLength(1)
-    expect(log.of('prompts.seeded').map(({ fields }) => fields.seeded)).toEqual([11])
+    // A try that was under way when the registry came back may have made some of them.
+    const seeded = log.of('prompts.seeded').map(({ fields }) => Number(fields.seeded))
+    expect(seeded.reduce((sum, count) => sum + count, 0)).toBe(11)
     expect(vi.getTimerCount()).toBe(0)
   })
 
