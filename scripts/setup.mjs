@@ -20,17 +20,15 @@ function requireNode() {
     fail(`Promptkeep needs Node ${floor.join('.')} or newer; this is ${process.versions.node}.`)
 }
 
-/** Runs a command in the repository; its output is shown only when it fails, unless `show`. */
-function run(command, args, { show = false, what = command, env = process.env } = {}) {
+/** Runs a command in the repository; its output is shown only when it fails. */
+function run(command, args, what) {
   const done = spawnSync(command, args, {
     cwd: root,
-    env,
-    stdio: show ? 'inherit' : 'pipe',
     encoding: 'utf8',
     shell: process.platform === 'win32',
   })
   if (done.status === 0) return
-  if (!show) process.stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}`)
+  process.stderr.write(`${done.stdout ?? ''}${done.stderr ?? ''}`)
   fail(`${what} failed${done.error ? `: ${done.error.message}` : ''}.`, done.status || 1)
 }
 
@@ -45,14 +43,14 @@ function ensureInstalled() {
   if (!fresh && existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return
   process.stderr.write('Installing dependencies (once)…\n')
   // Not `npm ci`: it refuses a lock file that lacks the optional packages of platforms other than its maker's.
-  run('npm', ['install', '--no-audit', '--no-fund'], { what: 'npm install' })
+  run('npm', ['install', '--no-audit', '--no-fund'], 'npm install')
   mkdirSync(dirname(stamp), { recursive: true })
   writeFileSync(stamp, lock)
 }
 
 /** Builds what is stale; `tsc -b` knows what that is. */
 function ensureBuilt() {
-  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], { what: 'The build' })
+  run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], 'The build')
 }
 
 /** Both, for a command that runs built code. */
