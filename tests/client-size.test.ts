@@ -5,7 +5,7 @@ import { expect, it } from 'vitest'
 
 const entry = fileURLToPath(new URL('../packages/client/src/index.ts', import.meta.url))
 
-it('the main entry of the client is at most 17.5 kB, minified and gzipped, with all that it needs', async () => {
+it('the main entry of the client is at most 18 kB, minified and gzipped, with all that it needs', async () => {
   const { outputFiles, warnings } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -17,5 +17,5 @@ it('the main entry of the client is at most 17.5 kB, minified and gzipped, with 
     logLevel: 'silent',
   })
   expect(warnings).toEqual([])
-  expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThanOrEqual(17_500)
+  expect(gzipSync(outputFiles[0]?.contents ?? '').length).toBeLessThanOrEqual(18_000)
 })

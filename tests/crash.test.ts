@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openStore } from '../packages/server/src/store/open-store.ts'
+import { ANYBODY } from '../packages/server/src/store/store.ts'
 import { openSqlite } from '../packages/sql/src/sqlite.ts'
 import { held, replayed, wholeLog } from './support/audit.ts'
 import { spawnSource } from './support/spawn-source.ts'
@@ -62,7 +63,13 @@ async function expectWhole(database: string, written: readonly Acknowledged[]) {
     const state = await held(store)
     if (log.length > 0) expect(state).toEqual(replayed(log))
     // And it takes the next write, which gets the next number.
-    const next = await store.aliases.move({ name: 'shared', alias: 'after', to: 1, actor: 'test' })
+    const next = await store.aliases.move({
+      name: 'shared',
+      alias: 'after',
+      to: 1,
+      ...ANYBODY,
+      actor: 'test',
+    })
     expect(next.seq).toBe(log.length + 1)
     return log.length
   } finally {

@@ -1,6 +1,7 @@
 import { statSync, writeSync } from 'node:fs'
 import { digestOf, TAG } from '@promptkeep/client/protocol'
 import { openStore } from '../../packages/server/src/store/open-store.ts'
+import { ANYBODY } from '../../packages/server/src/store/store.ts'
 
 /*
  * A process that writes to a store until it is killed: `store-writer.ts <database URL> <actor> [<writes>]`. After
@@ -36,9 +37,9 @@ for (let i = 0; limit === undefined || i < Number(limit); i++) {
   const tags = { [TAG.isPrompt]: 'true', [TAG.text]: text, [TAG.type]: 'text', author: actor }
   const digest = await digestOf({ template: text })
   const content = { source: 'dummy-source', runId: '', runLink: '', description: text, tags, digest }
-  const { version } = await store.versions.create({ name: prompt, ...content }, { actor })
+  const { version } = await store.versions.create({ name: prompt, ...content }, { ...ANYBODY, actor })
   acknowledge({ kind: 'version.registered', prompt, version })
-  await store.aliases.move({ name: prompt, alias: `${actor}-${i % 3}`, to: version, actor })
+  await store.aliases.move({ name: prompt, alias: `${actor}-${i % 3}`, to: version, ...ANYBODY, actor })
   acknowledge({ kind: 'alias.moved', prompt, version })
 }
 await store.close()

@@ -32,6 +32,8 @@ export function toChange(wire: unknown): Change {
     actor: text('actor'),
     reason: text('reason'),
     evidence: text('evidence'),
+    forced: it.forced === true ? true : undefined,
+    restores: number('restores'),
     at: readTime(it, 'at'),
   })
   return change as Change

@@ -39,6 +39,10 @@ export interface AliasMove {
   /** The version that the caller believes is current, `null` for "unset"; absent = do not compare. */
   readonly expected?: number | null | undefined
   readonly reason?: string | undefined
+  /** Where the alias's policy asks for it: the eval run that judged this version, as its id or `runs:/<id>`. */
+  readonly evidence?: string | undefined
+  /** Moves it against its policy; needs an admin and a reason, and the change is marked `forced`. */
+  readonly force?: boolean | undefined
 }
 
 /** Kinds of rows of the change log. A *move* is a change of an alias. */
@@ -69,8 +73,14 @@ export interface Change {
   readonly digest?: string
   readonly actor?: string
   readonly reason?: string
+  /** Of a move: `runs:/<id>` of the run that was checked. Of an edit: the JSON of `{ before, after }`. */
   readonly evidence?: string
-  /** Milliseconds since the epoch. */
+  /** True when an admin made it against the alias's policy; else absent. */
+  readonly forced?: boolean
+  /** Of a rollback: the `seq` of the row whose state it brought back. */
+  readonly restores?: number
+  /** Never before the `at` of the row before it, also when the server's clock was set back.
+   * Milliseconds since the epoch. */
   readonly at: number
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from '@promptkeep/client/protocol'
 import type { MiddlewareHandler } from 'hono'
 import type { ServerEnv } from '../env.ts'
+import { ANYBODY } from '../store/store.ts'
 
 const HEADER = 'X-Correlation-Id'
 /** What may stand in a log line and a header without harm. */
@@ -23,7 +24,7 @@ export const requestContext = ({ log, newId, elapsedMs }: Seams): MiddlewareHand
     const given = c.req.header(HEADER)
     const correlationId = given !== undefined && WELL_FORMED.test(given) ? given : newId()
     c.set('correlationId', correlationId)
-    c.set('actor', 'anonymous')
+    c.set('principal', ANYBODY)
     await next()
     c.header(HEADER, correlationId)
     const { method, path } = c.req

@@ -41,7 +41,7 @@ export const changes = ({ changes: log, prompts }: Store) =>
     checkName(prompt, 'prompt')
     // The token is the `seq` of the last change that was seen.
     const before = token ? Number(token) : undefined
-    const found = await log.of(prompt, { limit: limit + 1, before })
+    const found = await log.list({ prompt, limit: limit + 1, before })
     if (found.length === 0 && before === undefined) await prompts.get(prompt)
     const page = found.slice(0, limit).map(fromChange) as z.infer<typeof Change>[]
     const last = page.at(-1)?.seq

@@ -2,7 +2,7 @@ import { digestOf, silent } from '@promptkeep/client/protocol'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createApp } from '../app.ts'
 import { openStore } from '../store/open-store.ts'
-import type { Store } from '../store/store.ts'
+import { ANYBODY, type Store } from '../store/store.ts'
 
 let store: Store
 let app: ReturnType<typeof createApp>
@@ -104,7 +104,7 @@ describe('alias', () => {
     await seed()
     const tags = { 'mlflow.prompt.is_prompt': 'true', 'mlflow.prompt.text': 'two' }
     const draft = { name: 'memory', source: 'dummy-source', runId: '', runLink: '', description: '', tags }
-    await store.versions.create(draft, { actor: 'ada' })
+    await store.versions.create(draft, { ...ANYBODY, actor: 'ada' })
   })
   const move = (more: object = {}) =>
     post('alias', { name: 'memory', alias: 'production', version: 2, ...more })
@@ -198,7 +198,7 @@ describe('changes', () => {
     expect(third.body).not.toHaveProperty('next_page_token')
   })
   it('of a deleted prompt stay', async () => {
-    await store.prompts.delete('memory', { actor: 'ada' })
+    await store.prompts.delete('memory', { ...ANYBODY, actor: 'ada' })
     const { body } = await get('changes?prompt=memory&limit=1')
     expect(body.changes).toMatchObject([{ kind: 'prompt.deleted', actor: 'ada' }])
   })

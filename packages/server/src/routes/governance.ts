@@ -18,11 +18,12 @@ import {
   type Template,
   versionTags,
 } from '@promptkeep/client/protocol'
+import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
 import { MAX_REQUEST_ID, type Store } from '../store/store.ts'
 import { VERSION } from '../version.ts'
 import { modelName } from './mlflow/rules.ts'
-import { authorOf, jsonBody, refuseInvalid } from './own-request.ts'
+import { jsonBody, refuseInvalid } from './own-request.ts'
 import { Change, json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
 
 const Capabilities = z.object({
@@ -131,7 +132,7 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
       checkVersion(version)
       if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
       if (reason !== undefined) checkNote(reason, 'reason')
-      const author = authorOf(c, reason)
+      const author = authorOf(c, { reason })
       const change = await aliases.move({ name, alias, to: version, expected, requestId, ...author })
       const { prompt, from, to, actor } = change
       log.info({ correlationId: c.get('correlationId'), prompt, alias, from, to, actor }, 'alias.moved')

@@ -1,6 +1,6 @@
 import type { Hook } from '@hono/zod-openapi'
 import { checkText, InvalidInput, refuse } from '@promptkeep/client/protocol'
-import type { Context, MiddlewareHandler } from 'hono'
+import type { MiddlewareHandler } from 'hono'
 import type { ServerEnv } from '../env.ts'
 import { decodeUtf8, parseJson } from '../json-body.ts'
 
@@ -47,9 +47,3 @@ function requireText(value: unknown, path: string): void {
     requireText(one, path === '' ? key : `${path}.${key}`)
   }
 }
-
-/** The author of a change that comes with this request. */
-export const authorOf = (c: Context<ServerEnv>, reason?: string | undefined) => ({
-  actor: c.get('actor'),
-  ...(reason === undefined ? {} : { reason }),
-})

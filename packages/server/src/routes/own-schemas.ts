@@ -21,6 +21,8 @@ export const Change = z.object({
   actor: text.optional(),
   reason: text.optional(),
   evidence: text.optional(),
+  forced: z.boolean().optional(),
+  restores: whole.optional(),
   at: whole,
 })
 

@@ -14,7 +14,7 @@ import type { AliasMove, AliasStore, Author } from './store.ts'
 import { lockVersion, toVersion, type VersionRow, versionColumns } from './version-rows.ts'
 
 /** Movable names of versions. */
-export function createAliasStore({ db, dialect, now }: StoreContext): AliasStore {
+export function createAliasStore({ db, dialect, now, write }: StoreContext): AliasStore {
   return {
     async find(name, alias) {
       const isLatest = alias.toLowerCase() === 'latest'
@@ -29,7 +29,7 @@ export function createAliasStore({ db, dialect, now }: StoreContext): AliasStore
     },
 
     move: (move) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         const { name, alias, to, expected } = move
         await lockLog(tx, dialect)
         const { id: modelId } = await requireModel(tx, dialect, name)
@@ -43,7 +43,7 @@ export function createAliasStore({ db, dialect, now }: StoreContext): AliasStore
       }),
 
     remove: (name, alias, author) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
         await removeAliases(tx, { model: { id, name }, alias, at: now() }, author)

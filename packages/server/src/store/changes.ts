@@ -4,12 +4,16 @@ import type { StoreContext } from './context.ts'
 import { nextNumber } from './counters.ts'
 import type { ChangeTable, SqlDialect, Tx } from './schema.ts'
 import type { Author, ChangeStore } from './store.ts'
+import { toVersion, type VersionRow, versionColumns } from './version-rows.ts'
 
 /** A change about to be logged. `evidence` of an edit is the JSON of `{ before, after }`. */
 export interface NewChange extends Omit<Change, 'seq' | 'actor' | 'reason'> {
   readonly modelId: number
   readonly requestId?: string | undefined
 }
+
+/** Who made a change, and what they said of it. */
+export type Attribution = Pick<Author, 'actor' | 'reason'>
 
 /**
  * Makes the writers of the log take turns until this transaction ends. Called before a transaction reads what it
@@ -23,7 +27,7 @@ export async function lockLog(tx: Tx, dialect: SqlDialect): Promise<void> {
 export async function appendChange(
   tx: Tx,
   { modelId, requestId, ...change }: NewChange,
-  { actor, reason }: Author,
+  { actor, reason }: Attribution,
 ): Promise<Change> {
   const row = {
     seq: await nextNumber(tx, 'change'),
@@ -38,11 +42,19 @@ export async function appendChange(
     actor,
     reason: reason ?? null,
     evidence: change.evidence ?? null,
-    at: change.at,
+    at: Math.max(change.at, await lastTime(tx)),
     request_id: requestId ?? null,
+    forced: change.forced === true ? 1 : 0,
+    restores: change.restores ?? null,
   }
   await tx.insertInto('changes').values(row).execute()
   return toChange(row)
+}
+
+/** A clock may be set back; the log's own time never is, or "what was true at" had two answers. */
+async function lastTime(tx: Tx): Promise<number> {
+  const last = await tx.selectFrom('changes').select('at').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+  return last?.at ?? 0
 }
 
 /** The change that an earlier sending of this request made to a prompt. */
@@ -65,37 +77,76 @@ export const beforeAndAfter = (before: string | null, after: string | null) =>
   JSON.stringify({ before, after })
 
 /**
- * Reads the log. A row keeps the name of its day; `of` a name therefore answers the rows that were written under
- * that name (by every prompt that ever had it), and, for each prompt that came to it by a rename, its rows from
+ * Reads the log. A row keeps the name of its day; a list of one prompt therefore answers the rows that were written under
+ * its name (by every prompt that ever had it), and, for each prompt that came to it by a rename, its rows from
  * before the rename too: the history of a renamed prompt is whole under the new name, and under the old one it
  * ends with `prompt.renamed`.
  */
-export function createChangeStore({ db }: StoreContext): ChangeStore {
+export function createChangeStore({ db, dialect }: StoreContext): ChangeStore {
+  const after = (seq: number, limit: number) =>
+    db.selectFrom('changes').selectAll().where('seq', '>', seq).orderBy('seq').limit(limit).execute()
+
   return {
-    async of(prompt, { limit, before }) {
-      const renames = await db
-        .selectFrom('changes')
-        .select(['model_id', 'seq'])
-        .where('new_name', '=', prompt)
-        .execute()
+    async list({ prompt, kinds = [], alias, actor, since, until, before, limit }) {
+      const renames =
+        prompt === undefined
+          ? []
+          : await db
+              .selectFrom('changes')
+              .select(['model_id', 'seq'])
+              .where('new_name', '=', prompt)
+              .execute()
       const rows = await db
         .selectFrom('changes')
         .selectAll()
-        .where((eb) =>
-          eb.or([
-            eb('prompt', '=', prompt),
-            ...renames.map(({ model_id, seq }) => eb('model_id', '=', model_id).and('seq', '<=', seq)),
-          ]),
+        .$if(prompt !== undefined, (query) =>
+          query.where((eb) =>
+            eb.or([
+              eb('prompt', '=', prompt ?? ''),
+              ...renames.map(({ model_id, seq }) => eb('model_id', '=', model_id).and('seq', '<=', seq)),
+            ]),
+          ),
         )
+        .$if(kinds.length > 0, (query) => query.where('kind', 'in', kinds))
+        .$if(alias !== undefined, (query) => query.where('alias', '=', alias ?? ''))
+        .$if(actor !== undefined, (query) => query.where('actor', '=', actor ?? ''))
+        .$if(since !== undefined, (query) => query.where('at', '>=', since ?? 0))
+        .$if(until !== undefined, (query) => query.where('at', '<=', until ?? 0))
         .$if(before !== undefined, (query) => query.where('seq', '<', before ?? 0))
         .orderBy('seq', 'desc')
         .limit(limit)
         .execute()
       return rows.map(toChange)
     },
+
     async after(seq, limit) {
-      const query = db.selectFrom('changes').selectAll().where('seq', '>', seq)
-      return (await query.orderBy('seq').limit(limit).execute()).map(toChange)
+      return (await after(seq, limit)).map(toChange)
+    },
+
+    async tell(seq, limit) {
+      const rows = await after(seq, limit)
+      const told = rows.filter(({ to_version }) => to_version !== null)
+      if (told.length === 0) return rows.map((row) => ({ change: toChange(row) }))
+      const wanted = sql.join(
+        told.map((row) => sql`(v.model_id = ${row.model_id} and v.version = ${row.to_version})`),
+        sql` or `,
+      )
+      const found = await sql<VersionRow & { readonly model_id: number }>`
+        select v.model_id, ${versionColumns(dialect)} from versions v join models m on m.id = v.model_id
+        where v.deleted_at is null and (${wanted})`.execute(db)
+      const versions = new Map(found.rows.map((row) => [`${row.model_id}/${row.version}`, toVersion(row)]))
+      return rows.map((row) => {
+        const version = versions.get(`${row.model_id}/${row.to_version}`)
+        return { change: toChange(row), ...(version && { version }) }
+      })
+    },
+
+    async bounds() {
+      const row = await db
+        .selectFrom('changes')
+        .select(({ fn }) => [fn.min('seq').as('first'), fn.max('seq').as('last')])
+        .executeTakeFirstOrThrow()
+      return { first: Number(row.first ?? 1), last: Number(row.last ?? 0) }
     },
   }
 }
@@ -113,6 +164,8 @@ function toChange(row: Selectable<ChangeTable>): Change {
     actor: row.actor,
     ...(row.reason !== null && { reason: row.reason }),
     ...(row.evidence !== null && { evidence: row.evidence }),
+    ...(row.forced === 1 && { forced: true }),
+    ...(row.restores !== null && { restores: row.restores }),
     at: row.at,
   }
 }

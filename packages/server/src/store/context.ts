@@ -1,4 +1,4 @@
-import type { Db, SqlDialect } from './schema.ts'
+import type { Db, SqlDialect, Tx } from './schema.ts'
 
 /** What the parts of the store share. */
 export interface StoreContext {
@@ -8,4 +8,6 @@ export interface StoreContext {
   readonly now: () => number
   /** Lets MLflow's `set_prompt_model_config` edit a version, as a logged change. */
   readonly allowModelConfigEdit: boolean
+  /** One transaction that may log changes: when it is committed, those who wait for changes hear of it. */
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
 }

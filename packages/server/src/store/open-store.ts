@@ -6,10 +6,12 @@ import { createChangeStore } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { createExperimentStore, dateDefaultExperiment } from './experiments.ts'
 import { migrations } from './migrations/index.ts'
+import { createPolicyStore } from './policies.ts'
 import { createPromptStore } from './prompts.ts'
 import { createRunStore } from './runs.ts'
 import type { Tables } from './schema.ts'
 import type { Store } from './store.ts'
+import { createTokenStore } from './tokens.ts'
 import { createVersionStore } from './versions.ts'
 
 export interface StoreOptions {
@@ -19,6 +21,8 @@ export interface StoreOptions {
   readonly newId?: () => string
   /** Takes MLflow's `set_prompt_model_config` and `delete_prompt_model_config`, as logged changes. Default false. */
   readonly allowModelConfigEdit?: boolean
+  /** Called after every commit that may have logged changes. Default: nobody waits for them. */
+  readonly onChange?: () => void
   /** Hears of database connections that broke while idle. Default: nobody. */
   readonly onConnectionError?: (error: Error) => void
 }
@@ -34,10 +38,21 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     now = Date.now,
     newId = () => randomUUID().replaceAll('-', ''),
     allowModelConfigEdit = false,
+    onChange = () => {},
     onConnectionError = () => {},
   } = options
   const { db, dialect, close } = await openDatabase<Tables>(url, { migrations, now, onConnectionError })
-  const context: StoreContext = { db, dialect, now, allowModelConfigEdit }
+  const context: StoreContext = {
+    db,
+    dialect,
+    now,
+    allowModelConfigEdit,
+    async write(work) {
+      const result = await db.transaction().execute(work)
+      onChange()
+      return result
+    },
+  }
   await dateDefaultExperiment(context).catch(async (error) => {
     await close()
     throw error
@@ -47,8 +62,10 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     versions: createVersionStore(context),
     aliases: createAliasStore(context),
     changes: createChangeStore(context),
+    tokens: createTokenStore(context),
+    policies: createPolicyStore(context),
     experiments: createExperimentStore(context),
-    runs: createRunStore({ db, dialect, newId }),
+    runs: createRunStore({ db, dialect, now, newId }),
     async ping() {
       await sql`select 1`.execute(db)
     },

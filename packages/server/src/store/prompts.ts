@@ -21,7 +21,7 @@ const searchable: Searchable = {
 
 /** Prompts and plain models, and what belongs to them as a whole. */
 export function createPromptStore(context: StoreContext): PromptStore {
-  const { db, dialect, now } = context
+  const { db, dialect, now, write } = context
 
   /** @throws {InvalidInput} when the tag would say another thing than it does. Same again is no change. */
   async function refuseKindChange(tx: Tx, modelId: number, key: string, value: string | undefined) {
@@ -37,7 +37,7 @@ export function createPromptStore(context: StoreContext): PromptStore {
   return {
     async create({ name, description, tags }) {
       const at = now()
-      await db.transaction().execute(async (tx) => {
+      await write(async (tx) => {
         // Nothing is logged, but a seeding of the same name must not run beside this.
         await lockLog(tx, dialect)
         await insertModel(tx, dialect, { name, description, tags, at })
@@ -48,30 +48,27 @@ export function createPromptStore(context: StoreContext): PromptStore {
     get: (name) => readModel(db, dialect, name),
 
     update: (name, description = '') =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         const { id } = await requireModel(tx, dialect, name)
         await tx.updateTable('models').set({ description, updated_at: now() }).where('id', '=', id).execute()
         return readModel(tx, dialect, name)
       }),
 
     rename: (name, newName, author) =>
-      db
-        .transaction()
-        .execute(async (tx) => {
-          await lockLog(tx, dialect)
-          const { id } = await requireModel(tx, dialect, name)
-          const at = now()
-          await tx.updateTable('models').set({ name: newName, updated_at: at }).where('id', '=', id).execute()
-          if (newName !== name)
-            await appendChange(tx, { modelId: id, kind: 'prompt.renamed', prompt: name, newName, at }, author)
-          return readModel(tx, dialect, newName)
-        })
-        .catch((error) => {
-          throw dialect.isUniqueViolation(error) ? newNameTaken(newName) : error
-        }),
+      write(async (tx) => {
+        await lockLog(tx, dialect)
+        const { id } = await requireModel(tx, dialect, name)
+        const at = now()
+        await tx.updateTable('models').set({ name: newName, updated_at: at }).where('id', '=', id).execute()
+        if (newName !== name)
+          await appendChange(tx, { modelId: id, kind: 'prompt.renamed', prompt: name, newName, at }, author)
+        return readModel(tx, dialect, newName)
+      }).catch((error) => {
+        throw dialect.isUniqueViolation(error) ? newNameTaken(newName) : error
+      }),
 
     delete: (name, author) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
         await tx.deleteFrom('models').where('id', '=', id).execute()
@@ -94,14 +91,14 @@ export function createPromptStore(context: StoreContext): PromptStore {
     },
 
     setTag: (name, key, value) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         const { id } = await requireModel(tx, dialect, name)
         await refuseKindChange(tx, id, key, value)
         await putTag(tx, { table: 'model_tags', columns: { model_id: id } }, key, value)
       }),
 
     deleteTag: (name, key) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         const { id } = await requireModel(tx, dialect, name)
         await refuseKindChange(tx, id, key, undefined)
         await removeTag(tx, { table: 'model_tags', columns: { model_id: id } }, key)

@@ -7,6 +7,7 @@ import type { Db, RunTable, Tx } from './schema.ts'
 import { compileSearch, foundOf, type Searchable } from './search.ts'
 import type { Run, RunStore } from './store.ts'
 import { experimentNotFound, notActive, runNotFound } from './tracking-errors.ts'
+import { keepVerdict } from './verdicts.ts'
 
 const ofRun = { run_id: 'runs.id' }
 const SEARCHABLE: Searchable = {
@@ -30,12 +31,12 @@ const SEARCHABLE: Searchable = {
 /** The tag that holds a run's name once more; both always say the same. */
 const NAME_TAG = 'mlflow.runName'
 
-export interface RunStoreContext extends Pick<StoreContext, 'db' | 'dialect'> {
+export interface RunStoreContext extends Pick<StoreContext, 'db' | 'dialect' | 'now'> {
   /** Makes a run's id: 32 hex digits. */
   readonly newId: () => string
 }
 
-export function createRunStore({ db, dialect, newId }: RunStoreContext): RunStore {
+export function createRunStore({ db, dialect, now, newId }: RunStoreContext): RunStore {
   async function read(from: Db, id: string): Promise<Run> {
     const [run] = await readRuns(from, dialect, sql`runs.id = ${id}`)
     if (!run) throw runNotFound(id)
@@ -52,7 +53,7 @@ export function createRunStore({ db, dialect, newId }: RunStoreContext): RunStor
   }
 
   return {
-    create: ({ experimentId, name, userId, startTime, tags }) =>
+    create: ({ experimentId, name, userId, startTime, tags }, principal) =>
       db.transaction().execute(async (tx) => {
         const experiment = await tx
           .selectFrom('experiments')
@@ -77,6 +78,7 @@ export function createRunStore({ db, dialect, newId }: RunStoreContext): RunStor
         await tx.insertInto('runs').values(row).execute()
         const pairs = Object.entries({ ...tags, [NAME_TAG]: name }).map(([key, value]) => ({ key, value }))
         await putPairs(tx, 'run_tags', id, pairs)
+        await keepVerdict(tx, id, pairs, principal, now())
         return read(tx, id)
       }),
 
@@ -110,7 +112,7 @@ export function createRunStore({ db, dialect, newId }: RunStoreContext): RunStor
       return foundOf(found, search)
     },
 
-    log: (id, { metrics, params, tags }) =>
+    log: (id, { metrics, params, tags }, principal) =>
       db.transaction().execute(async (tx) => {
         await lock(tx, id)
         await addParams(tx, id, params)
@@ -118,6 +120,7 @@ export function createRunStore({ db, dialect, newId }: RunStoreContext): RunStor
         // An empty name is no name: MLflow ignores it.
         const kept = tags.filter(({ key, value }) => key !== NAME_TAG || value !== '')
         await putPairs(tx, 'run_tags', id, kept)
+        await keepVerdict(tx, id, kept, principal, now())
         const name = kept.findLast(({ key }) => key === NAME_TAG)?.value
         if (name !== undefined) await tx.updateTable('runs').set({ name }).where('id', '=', id).execute()
       }),

@@ -11,6 +11,10 @@ export interface Tables {
   version_tags: VersionTagTable
   aliases: AliasTable
   changes: ChangeTable
+  archived_versions: ArchivedVersionTable
+  tokens: TokenTable
+  policies: PolicyTable
+  verdicts: VerdictTable
   experiments: ExperimentTable
   experiment_tags: ExperimentTagTable
   runs: RunTable
@@ -101,6 +105,54 @@ export interface ChangeTable {
   at: number
   /** Unique within the prompt; null when the request came without one. */
   request_id: string | null
+  /** 1 when it was made against the alias's policy. */
+  forced: number
+  /** Of a rollback: the row whose state it brought back. */
+  restores: number | null
+}
+
+/** What the versions of deleted prompts were: the log tells what an alias said, and this which text that was. */
+interface ArchivedVersionTable {
+  model_id: number
+  version: number
+  /** JSON of a `ModelVersion`. */
+  record: string
+}
+
+export interface TokenTable {
+  id: string
+  name: string
+  /** Joined by commas. */
+  roles: string
+  /** SHA-256 of the secret, lower-case hex. */
+  hash: string
+  created_at: number
+  created_by: string
+  expires_at: number | null
+  revoked_at: number | null
+  last_used_at: number | null
+}
+
+export interface PolicyTable {
+  alias: string
+  /** Joined by commas. */
+  roles: string
+  reason_required: number
+  evidence_required: number
+  max_age_ms: number | null
+  updated_at: number
+  updated_by: string
+}
+
+/** Who last wrote the tag `promptkeep.verdict` of a run. */
+interface VerdictTable {
+  run_id: string
+  verdict: string
+  actor: string
+  /** Null from the time before there were tokens. */
+  token_id: string | null
+  is_evaluators: number
+  at: number
 }
 
 export interface ExperimentTable {

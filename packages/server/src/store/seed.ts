@@ -11,8 +11,8 @@ import { readTag } from './tags.ts'
 
 /** See `PromptStore.seed`. The log's lock makes concurrent seedings of one prompt take turns. */
 export function seedPrompt(context: StoreContext, draft: SeedDraft, author: Author): Promise<SeedOutcome> {
-  const { db, dialect, now } = context
-  return db.transaction().execute(async (tx) => {
+  const { dialect, now, write } = context
+  return write(async (tx) => {
     await lockLog(tx, dialect)
     const at = now()
     const existing = await lockModel(tx, dialect, draft.name)

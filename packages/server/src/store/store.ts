@@ -1,4 +1,4 @@
-import type { Change } from '@promptkeep/client/protocol'
+import { type Change, type ChangeKind, ROLES, type Role } from '@promptkeep/client/protocol'
 
 /**
  * What the server needs from a database. Nothing outside `store/` knows which one it is. Every method that
@@ -10,6 +10,8 @@ export interface Store {
   readonly versions: VersionStore
   readonly aliases: AliasStore
   readonly changes: ChangeStore
+  readonly tokens: TokenStore
+  readonly policies: PolicyStore
   readonly experiments: ExperimentStore
   readonly runs: RunStore
   /** One cheap read, for readiness. @throws when the database does not answer. */
@@ -49,10 +51,25 @@ export interface ModelVersion {
   readonly aliases: readonly string[]
 }
 
-/** Who did it and why, for the change log. */
-export interface Author {
+/** Who asks, and what they may. */
+export interface Principal {
+  /** The token's name, as it stands in the change log. */
   readonly actor: string
+  readonly roles: readonly Role[]
+  /** Absent while the server has no tokens. */
+  readonly tokenId?: string | undefined
+}
+
+/** Whoever reaches a server that has no tokens: it listens on loopback only. */
+export const ANYBODY: Principal = { actor: 'anonymous', roles: ROLES }
+
+/** Who did it, by which right, and why: for policies and the change log. */
+export interface Author extends Principal {
   readonly reason?: string | undefined
+  /** For a policy that asks for it: the id of the eval run that judged what an alias is moved to. */
+  readonly evidence?: string | undefined
+  /** Against the policy; needs an admin and a reason. */
+  readonly force?: boolean | undefined
 }
 
 export type Comparator =
@@ -190,7 +207,6 @@ export interface AliasMove extends Author {
   readonly to: number
   /** Compare-and-set: the version that must be current, `null` = unset, absent = do not compare. */
   readonly expected?: number | null | undefined
-  readonly evidence?: string | undefined
   /** Of this request, so that it may be sent again: 1 to `MAX_REQUEST_ID` characters, unique within the prompt. */
   readonly requestId?: string | undefined
 }
@@ -212,15 +228,157 @@ export interface AliasStore {
   remove(name: string, alias: string, author: Author): Promise<void>
 }
 
-export interface ChangeStore {
+/** What aliases say, of many prompts at once and at other times. */
+export interface HistoryStore {
+  /** Many prompts through an alias chain, as of one `seq`: one reading of the database. */
+  resolve(names: readonly string[], chain: readonly string[]): Promise<Resolution>
   /**
-   * Changes under one name, newest first, with `seq` below `before` when it is given. Rows keep the name of their
-   * day: those of a prompt from before it was renamed to this name are here too, those from after it was renamed
-   * away are under its new name. `evidence` of an edit is the JSON of `{ before, after }`.
+   * The same as it was at a time (milliseconds): after the last change that is not later. Names are those of that day.
+   * @throws {InvalidInput} for a time before the log's start, when it does not start with the first change
    */
-  of(prompt: string, page: { limit: number; before?: number | undefined }): Promise<readonly Change[]>
+  resolveAt(names: readonly string[], chain: readonly string[], at: number): Promise<PastResolution>
+  /**
+   * Brings back what an alias said, version and rollout, as one or more changes that carry `restores`. What its policy
+   * asks is a role and, if so set, a reason; never new evidence, for it has been in force before.
+   * @throws {InvalidInput} when the row does not say what this alias was, or says it of an earlier prompt of this name
+   * @throws {PromptNotFound} @throws {VersionNotFound} when that version was deleted since @throws {Conflict}
+   */
+  rollback(rollback: Rollback): Promise<readonly Change[]>
+}
+
+export interface Resolution {
+  /** Of the last change that it knows. */
+  readonly seq: number
+  readonly found: readonly { readonly name: string; readonly alias: string; readonly version: ModelVersion }[]
+  /** In the order in which they were asked for, each with what there is not. */
+  readonly missing: readonly {
+    readonly name: string
+    readonly code: 'PROMPT_NOT_FOUND' | 'ALIAS_NOT_FOUND'
+  }[]
+}
+
+export interface PastVersion {
+  readonly name: string
+  readonly alias: string
+  readonly version: number
+  readonly digest: string | undefined
+  /** Weights as the tag `promptkeep.rollout.<alias>` said them then. */
+  readonly rollout: string | undefined
+  /** Its content as it was then, also of what was deleted since; `undefined` where it was not kept. */
+  readonly content: ModelVersion | undefined
+  /** The change that made the alias say this. */
+  readonly since: Change
+}
+
+export interface PastResolution {
+  readonly seq: number
+  readonly at: number
+  readonly found: readonly PastVersion[]
+  readonly missing: Resolution['missing']
+}
+
+export interface Rollback extends Author {
+  readonly name: string
+  readonly alias: string
+  /** Row whose state comes back; absent: the state before the last change of the alias. */
+  readonly toSeq?: number | undefined
+  /** As `AliasMove.expected`. */
+  readonly expected?: number | null | undefined
+  /** As `AliasMove.requestId`. */
+  readonly requestId?: string | undefined
+}
+
+export interface ChangeFilter {
+  /**
+   * Changes under one name. Rows keep the name of their day: those of a prompt from before it was renamed to this name
+   * are here too, those from after it was renamed away are under its new name.
+   */
+  readonly prompt?: string | undefined
+  /** Empty or absent: every kind. */
+  readonly kinds?: readonly ChangeKind[] | undefined
+  readonly alias?: string | undefined
+  readonly actor?: string | undefined
+  /** First and last `at`, both included. */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  /** Only rows with a lower `seq`. */
+  readonly before?: number | undefined
+  readonly limit: number
+}
+
+/** A change with the version that it speaks of, as the alias look-up answers it now. */
+export interface ToldChange {
+  readonly change: Change
+  /** Of `to`; absent where the kind has none, and where that version or its prompt is gone by now. */
+  readonly version?: ModelVersion | undefined
+}
+
+/** `at` never decreases along `seq`, also when the clock was set back. */
+export interface ChangeStore {
+  /** Newest first. */
+  list(filter: ChangeFilter): Promise<readonly Change[]>
   /** Changes of all prompts with `seq` above the cursor, oldest first. */
   after(seq: number, limit: number): Promise<readonly Change[]>
+  /** As `after`, each with its version. */
+  tell(seq: number, limit: number): Promise<readonly ToldChange[]>
+  /** First row that is kept and last row; `first` is `last + 1` where there is none. */
+  bounds(): Promise<{ readonly first: number; readonly last: number }>
+}
+
+/** A token as it may be shown: never its secret. */
+export interface Token {
+  /** Part of the token, so that it is found without its secret. */
+  readonly id: string
+  /** Unique for ever, also among revoked ones: the log names it. */
+  readonly name: string
+  readonly roles: readonly Role[]
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number | undefined
+  readonly revokedAt: number | undefined
+  readonly lastUsedAt: number | undefined
+}
+
+export interface TokenStore {
+  /** @param draft - `hash` is the lower-case hex of the secret's SHA-256. @throws {RegistryError} `CONFLICT` for a name that was used */
+  create(draft: {
+    id: string
+    name: string
+    roles: readonly Role[]
+    hash: string
+    expiresAt: number | undefined
+    createdBy: string
+  }): Promise<Token>
+  /** With its hash, also when it is revoked or expired. */
+  find(id: string): Promise<(Token & { readonly hash: string }) | undefined>
+  /** Oldest first. */
+  list(): Promise<readonly Token[]>
+  /** By id or name; a second time changes nothing. @throws {RegistryError} 404 when there is none */
+  revoke(idOrName: string): Promise<Token>
+  used(id: string, at: number): Promise<void>
+  /** Whether one was ever made: from then on nobody is anonymous. */
+  any(): Promise<boolean>
+}
+
+/** Who may move an alias, of every prompt. Without one: writers, promoters and admins, and no reason is asked for. */
+export interface Policy {
+  readonly alias: string
+  readonly roles: readonly Role[]
+  readonly reasonRequired: boolean
+  readonly evidenceRequired: boolean
+  /** Oldest run that is evidence, in milliseconds since it ended; `undefined`: any age. */
+  readonly maxAgeMs: number | undefined
+  readonly updatedAt: number
+  readonly updatedBy: string
+}
+
+export interface PolicyStore {
+  /** By alias. */
+  list(): Promise<readonly Policy[]>
+  get(alias: string): Promise<Policy | undefined>
+  set(policy: Omit<Policy, 'updatedAt' | 'updatedBy'>, author: Author): Promise<Policy>
+  /** @returns Whether there was one. */
+  remove(alias: string, author: Author): Promise<boolean>
 }
 
 export interface Experiment {
@@ -278,13 +436,16 @@ export interface RunData {
 }
 
 export interface RunStore {
-  create(draft: {
-    experimentId: string
-    name: string
-    userId: string
-    startTime: number
-    tags: Tags
-  }): Promise<Run>
+  create(
+    draft: {
+      experimentId: string
+      name: string
+      userId: string
+      startTime: number
+      tags: Tags
+    },
+    principal: Principal,
+  ): Promise<Run>
   /** @throws {RegistryError} 404 RESOURCE_DOES_NOT_EXIST */
   get(id: string): Promise<Run>
   update(
@@ -297,6 +458,9 @@ export interface RunStore {
       readonly view: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL'
     },
   ): Promise<Found<Run>>
-  /** One transaction: a refused param keeps nothing of the batch. Logging one value is a batch of one. */
-  log(id: string, data: RunData): Promise<void>
+  /**
+   * One transaction: a refused param keeps nothing of the batch. Logging one value is a batch of one. Who wrote the tag
+   * `promptkeep.verdict` is kept beside it: evidence counts only from an evaluator.
+   */
+  log(id: string, data: RunData, principal: Principal): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Clause, Metric, Order, RunData, Store } from './store.ts'
+import { ANYBODY, type Clause, type Metric, type Order, type RunData, type Store } from './store.ts'
 
 /** The contract of the two tracking ports, as tests. `open` gives an empty store each time. */
 export function describeTrackingStore(name: string, open: () => Promise<Store>, skip = '') {
@@ -119,7 +119,7 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
     describe('runs', () => {
       it('are made in an experiment, with their name as a tag behind the others', async () => {
         const { runs } = await opened()
-        const run = await runs.create(runDraft('r1', { t: '1' }))
+        const run = await runs.create(runDraft('r1', { t: '1' }), ANYBODY)
         expect(run).toMatchObject({
           experimentId: '0',
           name: 'r1',
@@ -143,7 +143,7 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
       it('need an experiment', async () => {
         const { runs } = await opened()
         const inNine = { ...runDraft('r'), experimentId: '9' }
-        await expect(runs.create(inNine)).rejects.toThrow('No Experiment with id=9 exists')
+        await expect(runs.create(inNine, ANYBODY)).rejects.toThrow('No Experiment with id=9 exists')
       })
 
       it('that are missing are 404, whatever is asked of them', async () => {
@@ -155,30 +155,30 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
         }
         await expect(runs.get('ff')).rejects.toMatchObject(missing)
         await expect(runs.update('ff', { status: 'FINISHED' })).rejects.toMatchObject(missing)
-        await expect(runs.log('ff', data({ tags: { a: 'b' } }))).rejects.toMatchObject(missing)
+        await expect(runs.log('ff', data({ tags: { a: 'b' } }), ANYBODY)).rejects.toMatchObject(missing)
       })
 
       it('change status, end and name, the tag with it, and nothing that was not given', async () => {
         const { runs } = await opened()
-        const { id } = await runs.create(runDraft('r1'))
+        const { id } = await runs.create(runDraft('r1'), ANYBODY)
         const ended = await runs.update(id, { status: 'FINISHED', endTime: 9 })
         expect(ended).toMatchObject({ name: 'r1', status: 'FINISHED', endTime: 9 })
         const renamed = await runs.update(id, { name: 'r2' })
         expect(renamed).toMatchObject({ name: 'r2', status: 'FINISHED', tags: { 'mlflow.runName': 'r2' } })
         expect(await runs.update(id, {})).toEqual(renamed)
-        await runs.log(id, data({ tags: { 'mlflow.runName': 'r3' } }))
+        await runs.log(id, data({ tags: { 'mlflow.runName': 'r3' } }), ANYBODY)
         expect(await runs.get(id)).toMatchObject({ name: 'r3', tags: { 'mlflow.runName': 'r3' } })
-        await runs.log(id, data({ tags: { 'mlflow.runName': '' } }))
+        await runs.log(id, data({ tags: { 'mlflow.runName': '' } }), ANYBODY)
         expect((await runs.get(id)).name).toBe('r3')
       })
 
       it('take params once: the same value again is fine, another one is refused with all of its batch', async () => {
         const { runs } = await opened()
-        const { id } = await runs.create(runDraft('r'))
-        await runs.log(id, data({ params: { lr: '0.1', empty: '' } }))
-        await runs.log(id, data({ params: { lr: '0.1' } }))
+        const { id } = await runs.create(runDraft('r'), ANYBODY)
+        await runs.log(id, data({ params: { lr: '0.1', empty: '' } }), ANYBODY)
+        await runs.log(id, data({ params: { lr: '0.1' } }), ANYBODY)
         const other = data({ params: { fresh: '1', lr: "it's" }, tags: { t: '1' }, metrics: [point('m', 1)] })
-        await expect(runs.log(id, other)).rejects.toThrow(
+        await expect(runs.log(id, other, ANYBODY)).rejects.toThrow(
           'Changing param values is not allowed. Params were already logged=' +
             `'[{'key': 'lr', 'old_value': '0.1', 'new_value': "it's"}]' for run ID='${id}'.`,
         )
@@ -189,22 +189,22 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
 
       it('keep one of two params that are logged at once', async () => {
         const { runs } = await opened()
-        const { id } = await runs.create(runDraft('r'))
+        const { id } = await runs.create(runDraft('r'), ANYBODY)
         const logged = await Promise.allSettled(
-          ['1', '2', '3', '4'].map((value) => runs.log(id, data({ params: { lr: value } }))),
+          ['1', '2', '3', '4'].map((value) => runs.log(id, data({ params: { lr: value } }), ANYBODY)),
         )
         expect(logged.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
       })
 
       it('overwrite tags in place; of equal keys in a batch the last wins', async () => {
         const { runs } = await opened()
-        const { id } = await runs.create(runDraft('r', { a: '1', b: '2' }))
+        const { id } = await runs.create(runDraft('r', { a: '1', b: '2' }), ANYBODY)
         const tags = [
           { key: 'a', value: 'x' },
           { key: 'c', value: '3' },
           { key: 'a', value: 'y' },
         ]
-        await runs.log(id, { ...data({}), tags })
+        await runs.log(id, { ...data({}), tags }, ANYBODY)
         expect(Object.entries((await runs.get(id)).tags)).toEqual([
           ['a', 'y'],
           ['b', '2'],
@@ -230,19 +230,19 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
         ['the smallest number', [point('m', 5e-324)], { value: 5e-324 }],
       ])('answer as latest metric %s, in one batch or several', async (_, points, latest) => {
         const { runs } = await opened()
-        const batch = await runs.create(runDraft('batch'))
-        await runs.log(batch.id, data({ metrics: points }))
+        const batch = await runs.create(runDraft('batch'), ANYBODY)
+        await runs.log(batch.id, data({ metrics: points }), ANYBODY)
         expect((await runs.get(batch.id)).metrics).toEqual([expect.objectContaining(latest)])
-        const single = await runs.create(runDraft('single'))
-        for (const one of points) await runs.log(single.id, data({ metrics: [one] }))
+        const single = await runs.create(runDraft('single'), ANYBODY)
+        for (const one of points) await runs.log(single.id, data({ metrics: [one] }), ANYBODY)
         expect((await runs.get(single.id)).metrics).toEqual([expect.objectContaining(latest)])
       })
 
       it('answer metrics in the order in which their keys came', async () => {
         const { runs } = await opened()
-        const { id } = await runs.create(runDraft('r'))
-        await runs.log(id, data({ metrics: [point('z', 1), point('b', 1)] }))
-        await runs.log(id, data({ metrics: [point('a', 1), point('z', 2, 0, 1)] }))
+        const { id } = await runs.create(runDraft('r'), ANYBODY)
+        await runs.log(id, data({ metrics: [point('z', 1), point('b', 1)] }), ANYBODY)
+        await runs.log(id, data({ metrics: [point('a', 1), point('z', 2, 0, 1)] }), ANYBODY)
         expect((await runs.get(id)).metrics.map(({ key, value }) => `${key}${value}`)).toEqual([
           'z2',
           'b1',
@@ -252,9 +252,9 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
 
       it('take a full batch: 1000 points', async () => {
         const { runs } = await opened()
-        const { id } = await runs.create(runDraft('r'))
+        const { id } = await runs.create(runDraft('r'), ANYBODY)
         const metrics = Array.from({ length: 1000 }, (_, step) => point(`m${step % 700}`, step, 0, step))
-        await runs.log(id, data({ metrics }))
+        await runs.log(id, data({ metrics }), ANYBODY)
         const found = (await runs.get(id)).metrics
         expect(found).toHaveLength(700)
         expect(found.find(({ key }) => key === 'm0')?.value).toBe(700)
@@ -310,7 +310,7 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
         const store = await opened()
         await fill(store.runs)
         const other = await store.experiments.create(draft('other'))
-        await store.runs.create({ ...runDraft('elsewhere'), experimentId: other.id })
+        await store.runs.create({ ...runDraft('elsewhere'), experimentId: other.id }, ANYBODY)
         const page = (offset: number) =>
           store.runs.search({ ...allRuns, orderBy: [by('start_time')], limit: 3, offset })
         const [first, second] = [await page(0), await page(3)]
@@ -390,8 +390,8 @@ const data = (given: {
 /** Four runs, from bare (r3) to finished (r2); r0 has the metric NaN. */
 async function fill(runs: Store['runs']): Promise<void> {
   const make = async (n: number, given: Parameters<typeof data>[0]) => {
-    const { id } = await runs.create({ ...runDraft(`r${n}`), startTime: n })
-    await runs.log(id, data(given))
+    const { id } = await runs.create({ ...runDraft(`r${n}`), startTime: n }, ANYBODY)
+    await runs.log(id, data(given), ANYBODY)
     return id
   }
   await make(0, { metrics: [point('acc', Number.NaN)], params: { lr: '0' }, tags: { grp: 'A' } })

@@ -14,7 +14,7 @@ const CONFIG_EDIT_ATTEMPTS = 5
 
 /** Sets and deletes tags of existing versions; `undefined` as a value deletes. */
 export function createVersionTagWriter(context: StoreContext): Pick<VersionStore, 'setTag' | 'deleteTag'> {
-  const { db, dialect, now, allowModelConfigEdit } = context
+  const { db, dialect, now, allowModelConfigEdit, write: commit } = context
 
   async function write(
     name: string,
@@ -25,7 +25,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
   ) {
     if (ruleOf(key) === 'model config' && allowModelConfigEdit)
       return editModelConfig(name, version, value, author)
-    await db.transaction().execute(async (tx) => {
+    await commit(async (tx) => {
       const alias = rolloutAlias(key)
       if (alias !== undefined) await lockLog(tx, dialect)
       const locked = await lockVersion(tx, dialect, name, version)
@@ -68,7 +68,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
       const digest = await digestOfTags(
         value === undefined ? others : { ...others, [TAG.modelConfig]: value },
       )
-      const done = await db.transaction().execute(async (tx) => {
+      const done = await commit(async (tx) => {
         await lockLog(tx, dialect)
         const locked = await lockVersion(tx, dialect, name, version)
         const owner = ownerOf(locked)

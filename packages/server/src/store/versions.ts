@@ -30,12 +30,12 @@ const searchable: Searchable = {
 
 /** Versions of prompts and of plain models. */
 export function createVersionStore(context: StoreContext): VersionStore {
-  const { db, dialect, now } = context
+  const { db, dialect, now, write } = context
   const { setTag, deleteTag } = createVersionTagWriter(context)
 
   return {
     create: (draft, author) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         const { name, tags } = draft
         await lockLog(tx, dialect)
         const model = await requireModel(tx, dialect, name)
@@ -68,7 +68,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
     },
 
     update: (name, version, description, author) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         await lockLog(tx, dialect)
         const before = await lockVersion(tx, dialect, name, version)
         const at = now()
@@ -97,7 +97,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
       }),
 
     delete: (name, version, author) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         await lockLog(tx, dialect)
         const { modelId, digest } = await lockVersion(tx, dialect, name, version)
         const at = now()
@@ -125,7 +125,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
       }),
 
     transition: (name, version, stage, archiveExisting) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         const { modelId } = await lockVersion(tx, dialect, name, version)
         const at = now()
         const others = tx

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openStore } from '../../store/open-store.ts'
-import type { Store } from '../../store/store.ts'
+import { ANYBODY, type Store } from '../../store/store.ts'
 import { downloadUri, requireSource } from './model-source.ts'
 
 let store: Store
@@ -12,7 +12,7 @@ beforeEach(async () => {
   const experiment = (name: string, artifactLocation?: string) =>
     store.experiments.create({ name, artifactLocation, tags: {} })
   const run = async (experimentId: string) =>
-    (await store.runs.create({ experimentId, name: 'r', userId: '', startTime: 0, tags: {} })).id
+    (await store.runs.create({ experimentId, name: 'r', userId: '', startTime: 0, tags: {} }, ANYBODY)).id
   runs.local = await run((await experiment('local', 'file:///data/runs')).id)
   runs.served = await run((await experiment('served')).id)
   await store.prompts.create({ name: 'model', description: '', tags: {} })
@@ -23,7 +23,7 @@ beforeEach(async () => {
 afterEach(() => store.close())
 
 const create = (name: string, source: string) =>
-  store.versions.create({ name, source, runId: '', runLink: '', description: '', tags: {} }, { actor: 'ada' })
+  store.versions.create({ name, source, runId: '', runLink: '', description: '', tags: {} }, ANYBODY)
 
 async function said(source: string, more: { runId?: string; modelId?: string; isPrompt?: boolean } = {}) {
   const given = { source, runId: '', modelId: '', isPrompt: false, ...more }

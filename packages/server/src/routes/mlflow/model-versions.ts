@@ -1,5 +1,6 @@
 import { InvalidInput } from '@promptkeep/client/protocol'
 import { Hono } from 'hono'
+import { authorOf } from '../../author.ts'
 import type { ServerEnv } from '../../env.ts'
 import type { Store } from '../../store/store.ts'
 import { boolean, keyValue, list, orDefault, required, string } from './fields.ts'
@@ -50,7 +51,7 @@ export const modelVersions = (store: Store) => {
             tags,
             digest: await requireDigest(tags),
           },
-          { actor: c.get('actor') },
+          authorOf(c),
         )
         return c.json({ model_version: wireVersion(made) })
       },
@@ -60,12 +61,12 @@ export const modelVersions = (store: Store) => {
     )
     .patch('/model-versions/update', mlflowRequest({ ...byVersion, description: string }), async (c) => {
       const request = c.get('request')
-      const author = { actor: c.get('actor') }
+      const author = authorOf(c)
       const updated = await versions.update(...at(request), request.description, author)
       return c.json({ model_version: wireVersion(updated) })
     })
     .delete('/model-versions/delete', mlflowRequest(byVersion), async (c) => {
-      await versions.delete(...at(c.get('request')), { actor: c.get('actor') })
+      await versions.delete(...at(c.get('request')), authorOf(c))
       return c.json({})
     })
     .get(
@@ -106,13 +107,13 @@ export const modelVersions = (store: Store) => {
       const { key, value, ...version } = c.get('request')
       const [name, number] = at(version)
       versionTag(key, value)
-      await versions.setTag(name, number, key, value, { actor: c.get('actor') })
+      await versions.setTag(name, number, key, value, authorOf(c))
       return c.json({})
     })
     .delete('/model-versions/delete-tag', mlflowRequest(byKey), async (c) => {
       const { key, ...version } = c.get('request')
       const [name, number] = at(version)
-      await versions.deleteTag(name, number, tagKey(key), { actor: c.get('actor') })
+      await versions.deleteTag(name, number, tagKey(key), authorOf(c))
       return c.json({})
     })
 }

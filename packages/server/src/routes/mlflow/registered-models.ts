@@ -1,5 +1,6 @@
 import { AliasNotFound, hasCode, type Logger, VersionNotFound } from '@promptkeep/client/protocol'
 import { Hono } from 'hono'
+import { authorOf } from '../../author.ts'
 import type { ServerEnv } from '../../env.ts'
 import type { Store } from '../../store/store.ts'
 import { keyValue, list, orDefault, required, string } from './fields.ts'
@@ -44,13 +45,13 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
       mlflowRequest({ ...byName, new_name: required(string) }),
       async (c) => {
         const { name, new_name } = c.get('request')
-        const author = { actor: c.get('actor') }
+        const author = authorOf(c)
         const renamed = await prompts.rename(modelName(name), modelName(new_name, 'new_name'), author)
         return c.json({ registered_model: wireModel(renamed) })
       },
     )
     .delete('/registered-models/delete', mlflowRequest(byName), async (c) => {
-      await prompts.delete(modelName(c.get('request').name), { actor: c.get('actor') })
+      await prompts.delete(modelName(c.get('request').name), authorOf(c))
       return c.json({})
     })
     .get(
@@ -94,19 +95,18 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
       const { name, alias, version } = c.get('request')
       modelName(name)
       settableAlias(alias)
-      const actor = c.get('actor')
       const to = versionNumber(name, version)
-      const change = await aliases.move({ name, alias, to, actor }).catch((error: unknown) => {
+      const change = await aliases.move({ name, alias, to, ...authorOf(c) }).catch((error: unknown) => {
         // MLflow looks for the version only, and so misses that, too, where there is no prompt.
         throw hasCode(error, 'PROMPT_NOT_FOUND') ? new VersionNotFound(name, to) : error
       })
-      const { prompt, from } = change
+      const { prompt, from, actor } = change
       log.info({ correlationId: c.get('correlationId'), prompt, alias, from, to, actor }, 'alias.moved')
       return c.json({})
     })
     .delete('/registered-models/alias', mlflowRequest(byAlias), async (c) => {
       const { name, alias } = c.get('request')
-      await aliases.remove(modelName(name), aliasName(alias), { actor: c.get('actor') })
+      await aliases.remove(modelName(name), aliasName(alias), authorOf(c))
       return c.json({})
     })
 }

@@ -81,7 +81,10 @@ export function runs({ runs }: Pick<Store, 'runs'>, random: () => number) {
       for (const [key, value] of Object.entries(given)) runTag({ key, value })
       const name = nameOf(run_name, given[NAME_TAG]) || randomRunName(random)
       const experimentId = experimentIdOf(experiment_id)
-      const run = await runs.create({ experimentId, name, userId, startTime, tags: given })
+      const run = await runs.create(
+        { experimentId, name, userId, startTime, tags: given },
+        c.get('principal'),
+      )
       return c.json({ run: wireRun(run) })
     })
     .get('/runs/get', mlflowRequest(byRun), async (c) => {
@@ -95,24 +98,34 @@ export function runs({ runs }: Pick<Store, 'runs'>, random: () => number) {
     })
     .post('/runs/log-metric', mlflowRequest({ ...byRun, ...metric }), async (c) => {
       const { run_id, key, value, timestamp, step } = c.get('request')
-      await runs.log(run_id, { metrics: [runMetric({ key, value, timestamp, step })], params: [], tags: [] })
+      await runs.log(
+        run_id,
+        { metrics: [runMetric({ key, value, timestamp, step })], params: [], tags: [] },
+        c.get('principal'),
+      )
       return c.json({})
     })
     .post('/runs/log-parameter', mlflowRequest({ ...byRun, ...pair }), async (c) => {
       const { run_id, key, value } = c.get('request')
-      await runs.log(run_id, { metrics: [], params: [runParam({ key, value })], tags: [] }).catch((error) => {
-        throw asOneParam(error, run_id)
-      })
+      await runs
+        .log(run_id, { metrics: [], params: [runParam({ key, value })], tags: [] }, c.get('principal'))
+        .catch((error) => {
+          throw asOneParam(error, run_id)
+        })
       return c.json({})
     })
     .post('/runs/set-tag', mlflowRequest({ ...byRun, ...pair }), async (c) => {
       const { run_id, key, value } = c.get('request')
-      await runs.log(run_id, { metrics: [], params: [], tags: [runTag({ key, value })] })
+      await runs.log(run_id, { metrics: [], params: [], tags: [runTag({ key, value })] }, c.get('principal'))
       return c.json({})
     })
     .post('/runs/log-batch', mlflowRequest(batchFields), async (c) => {
       const { run_id, metrics, params, tags } = c.get('request')
-      await runs.log(run_id, runBatch({ metrics: sent(metrics), params: sent(params), tags: sent(tags) }))
+      await runs.log(
+        run_id,
+        runBatch({ metrics: sent(metrics), params: sent(params), tags: sent(tags) }),
+        c.get('principal'),
+      )
       return c.json({})
     })
     .post('/runs/search', mlflowRequest(searchFields), async (c) => {

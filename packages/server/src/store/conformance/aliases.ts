@@ -47,6 +47,7 @@ export function describeAliases(open: OpenStore) {
         name: 'x',
         alias: 'production',
         to: 2,
+        ...ada,
         actor: 'grace',
         reason: 'better tone',
         evidence: 'run 7',
@@ -146,7 +147,7 @@ export function describeAliases(open: OpenStore) {
       const store = await opened(open)
       await withPrompt(store, 'x', 'one')
       await store.aliases.move({ name: 'x', alias: 'production', to: 1, ...ada })
-      await store.aliases.remove('x', 'production', { actor: 'ada', reason: 'retired' })
+      await store.aliases.remove('x', 'production', { ...ada, reason: 'retired' })
       await store.aliases.remove('x', 'production', ada)
       await store.aliases.remove('x', 'latest', ada)
       expect(await store.aliases.find('x', 'production')).toBeUndefined()

@@ -26,17 +26,17 @@ export function describeChanges(open: OpenStore) {
       expect(seqs(await store.changes.after(1, 2))).toEqual([2, 3])
       expect(seqs(await store.changes.after(3, 2))).toEqual([4])
       expect(await store.changes.after(4, 2)).toEqual([])
-      expect(seqs(await store.changes.of('x', { limit: 2 }))).toEqual([3, 2])
-      expect(seqs(await store.changes.of('x', { limit: 2, before: 2 }))).toEqual([1])
-      expect(await store.changes.of('ghost', { limit: 2 })).toEqual([])
+      expect(seqs(await store.changes.list({ prompt: 'x', limit: 2 }))).toEqual([3, 2])
+      expect(seqs(await store.changes.list({ prompt: 'x', limit: 2, before: 2 }))).toEqual([1])
+      expect(await store.changes.list({ prompt: 'ghost', limit: 2 })).toEqual([])
     })
 
     it('keeps the log of a deleted prompt, before that of the next one of its name', async () => {
       const store = await opened(open)
       await withPrompt(store, 'x', 'one')
-      await store.prompts.delete('x', { actor: 'ada', reason: 'obsolete' })
+      await store.prompts.delete('x', { ...ada, reason: 'obsolete' })
       await withPrompt(store, 'x', 'fresh')
-      const log = await store.changes.of('x', { limit: 10 })
+      const log = await store.changes.list({ prompt: 'x', limit: 10 })
       expect(log.map(({ kind }) => kind)).toEqual([
         'version.registered',
         'prompt.deleted',
@@ -54,7 +54,7 @@ export function describeChanges(open: OpenStore) {
       await store.aliases.move({ name: 'c', alias: 'production', to: 1, ...ada })
       await withPrompt(store, 'a', 'another prompt of that name')
       const under = async (name: string) =>
-        (await store.changes.of(name, { limit: 10 })).map(({ seq, prompt }) => [seq, prompt])
+        (await store.changes.list({ prompt: name, limit: 10 })).map(({ seq, prompt }) => [seq, prompt])
       expect(await under('c')).toEqual([
         [4, 'c'],
         [3, 'b'],

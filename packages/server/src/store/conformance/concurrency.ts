@@ -46,10 +46,10 @@ export function describeConcurrency(open: OpenStore) {
       await withPrompt(store, 'x', 'one', 'two')
       await Promise.all(
         [1, 2].map((to) =>
-          store.aliases.move({ name: 'x', alias: 'production', to, actor: `mover of ${to}` }),
+          store.aliases.move({ name: 'x', alias: 'production', to, ...ada, actor: `mover of ${to}` }),
         ),
       )
-      const [last, first] = await store.changes.of('x', { limit: 2 })
+      const [last, first] = await store.changes.list({ prompt: 'x', limit: 2 })
       expect(last?.from).toBe(first?.to)
       expect((await store.aliases.find('x', 'production'))?.version).toBe(last?.to)
     })

@@ -87,7 +87,7 @@ export function describePrompts(open: OpenStore) {
       expect(renamed.latestVersions).toMatchObject([{ name: 'new', version: 2 }])
       expect(await store.aliases.find('new', 'production')).toMatchObject({ name: 'new', version: 1 })
       await expect(store.prompts.get('old')).rejects.toMatchObject({ code: 'PROMPT_NOT_FOUND' })
-      const [change] = await store.changes.of('old', { limit: 1 })
+      const [change] = await store.changes.list({ prompt: 'old', limit: 1 })
       expect(change).toMatchObject({ kind: 'prompt.renamed', prompt: 'old', newName: 'new', actor: 'ada' })
     })
 

@@ -1,11 +1,11 @@
 import { digestOf, TAG } from '@promptkeep/client/protocol'
 import { onTestFinished } from 'vitest'
 import type { StoreOptions } from '../open-store.ts'
-import type { Search, SeedDraft, Store, VersionDraft } from '../store.ts'
+import { ANYBODY, type Author, type Search, type SeedDraft, type Store, type VersionDraft } from '../store.ts'
 
 export type OpenStore = (options: StoreOptions) => Promise<Store>
 
-export const ada = { actor: 'ada' }
+export const ada: Author = { ...ANYBODY, actor: 'ada' }
 
 /** A clock that only this test moves: each reading is one millisecond later. */
 function ticking(start = 1_700_000_000_000): () => number {

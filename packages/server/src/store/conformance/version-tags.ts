@@ -71,7 +71,7 @@ export function describeVersionTags(open: OpenStore) {
       ])
       // The digest of the version itself follows: the next change of it says so.
       await store.aliases.move({ name: 'x', alias: 'production', to: 1, ...ada })
-      expect((await store.changes.of('x', { limit: 1 }))[0]).toMatchObject({ digest })
+      expect((await store.changes.list({ prompt: 'x', limit: 1 }))[0]).toMatchObject({ digest })
     })
 
     it('keeps the text fixed also where the model config may be edited', async () => {

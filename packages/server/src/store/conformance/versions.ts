@@ -96,7 +96,7 @@ export function describeVersions(open: OpenStore) {
       expect(after.updatedAt).toBeGreaterThan(before.updatedAt)
       await expect(store.versions.get('x', 3)).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' })
       expect(await store.versions.create(await draftOf('x', 'four'), ada)).toMatchObject({ version: 4 })
-      const log = await store.changes.of('x', { limit: 4 })
+      const log = await store.changes.list({ prompt: 'x', limit: 4 })
       expect(log.map(({ kind, alias }) => [kind, alias])).toEqual([
         ['version.registered', undefined],
         ['version.deleted', undefined],
@@ -113,7 +113,7 @@ export function describeVersions(open: OpenStore) {
       expect(edited).toMatchObject({ description: 'said better', createdAt })
       expect(edited.updatedAt).toBeGreaterThan(createdAt)
       expect((await store.versions.update('x', 1, undefined, ada)).description).toBeUndefined()
-      const [cleared, changed] = await store.changes.of('x', { limit: 2 })
+      const [cleared, changed] = await store.changes.list({ prompt: 'x', limit: 2 })
       expect(changed).toMatchObject({ kind: 'message.edited', to: 1, actor: 'ada' })
       expect(JSON.parse(changed?.evidence ?? '')).toEqual({ before: '', after: 'said better' })
       expect(JSON.parse(cleared?.evidence ?? '')).toEqual({ before: 'said better', after: null })

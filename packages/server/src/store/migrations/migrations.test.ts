@@ -5,6 +5,7 @@ import { openDatabase } from '@promptkeep/sql'
 import { expect, it, onTestFinished } from 'vitest'
 import { openStore } from '../open-store.ts'
 import type { Tables } from '../schema.ts'
+import { ANYBODY } from '../store.ts'
 import { migrations } from './index.ts'
 
 it('a database of the first release keeps its log, and takes request ids', async () => {
@@ -27,8 +28,8 @@ it('a database of the first release keeps its log, and takes request ids', async
   const tags = { 'mlflow.prompt.is_prompt': 'true', 'mlflow.prompt.text': 'Hi' }
   await store.prompts.create({ name: prompt, description: '', tags })
   const draft = { name: prompt, source: 'dummy-source', runId: '', runLink: '', description: '', tags }
-  await store.versions.create(draft, { actor })
-  const move = { name: prompt, alias: 'a', to: 1, requestId: 'r-1', actor }
+  await store.versions.create(draft, { ...ANYBODY, actor })
+  const move = { name: prompt, alias: 'a', to: 1, requestId: 'r-1', ...ANYBODY, actor }
   const moved = await store.aliases.move(move)
   expect(await store.aliases.move(move)).toEqual(moved)
   const log = await store.changes.after(0, 10)
