@@ -1,4 +1,5 @@
 import { type Limits, sleep, withDeadline } from './deadline.ts'
+import { defined } from './defined.ts'
 import { digestOf } from './digest.ts'
 import { Conflict, InvalidInput, RegistryError } from './errors.ts'
 import type { PromptInfo, PromptVersion } from './prompt.ts'
@@ -116,7 +117,8 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
     return structuredClone(stored)
   }
 
-  function point({ name, alias, to, expected, reason }: AliasMove): Change {
+  function point({ name, alias, to, expected, reason, evidence, force }: AliasMove): Change {
+    if (force && !reason) throw new InvalidInput('force needs a reason')
     const prompt = row(name)
     const target = versionOf(name, to)
     const from = prompt.aliases.get(alias)
@@ -129,7 +131,7 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
     }
     prompt.aliases.set(alias, to)
     prompt.hadAlias = true
-    const optional = { ...(from !== undefined && { from }), ...(reason !== undefined && { reason }) }
+    const optional = defined({ from, reason, evidence, forced: force ? true : undefined })
     return log({
       kind: 'alias.moved',
       prompt: name,

@@ -1,7 +1,7 @@
 import { sleep } from './deadline.ts'
 import { defined } from './defined.ts'
 import { digestOf } from './digest.ts'
-import { Conflict, hasCode, isOutage } from './errors.ts'
+import { Conflict, hasCode, InvalidInput, isOutage } from './errors.ts'
 import type { MlflowApi } from './mlflow-api.ts'
 import type { PromptInfo } from './prompt.ts'
 import type { AliasMove, Change, Page, SeedResult, VersionDraft } from './transport.ts'
@@ -25,11 +25,14 @@ export interface StockOptions {
 
 /**
  * Points an alias on a server without compare-and-set: read, compare, write, read again. A race that was lost is
- * reported, not prevented. The move is kept in a tag of the prompt, the only history there is.
- * @throws {Conflict} when `expected` was not, or is no longer, so
+ * reported, not prevented. The move is kept in a tag of the prompt, the only history there is, with the evidence as the
+ * caller gave it: nobody checks it.
+ * @throws {Conflict} when `expected` was not, or is no longer, so @throws {InvalidInput} when it is forced
  */
 export async function stockMove(move: AliasMove, { api, now }: StockOptions): Promise<Change> {
-  const { name, alias, to, expected, reason } = move
+  const { name, alias, to, expected, reason, evidence, force } = move
+  if (force)
+    throw new InvalidInput('force: a stock MLflow server has no policies, so there is nothing to force')
   const from = (await api.find(name)).aliases[alias]
   if (expected !== undefined && expected !== (from ?? null)) throw conflict(move, from)
   await api.setAlias(name, alias, to)
@@ -41,7 +44,7 @@ export async function stockMove(move: AliasMove, { api, now }: StockOptions): Pr
     kind: 'alias.moved',
     prompt: name,
     alias,
-    ...defined({ from, reason }),
+    ...defined({ from, reason, evidence }),
     to,
     at: now(),
   }
@@ -59,9 +62,9 @@ function conflict({ name, alias, expected }: AliasMove, current: number | undefi
 async function recordMove(change: Change, api: MlflowApi): Promise<void> {
   const key = `${TAG.movePrefix}${change.alias}`
   if (key.length > MAX_TAG_KEY_LENGTH) return
-  const { from, to, at, reason = '' } = change
+  const { from, to, at, evidence, reason = '' } = change
   const write = (kept: string) =>
-    JSON.stringify({ ...defined({ from }), to, at, ...(kept !== '' && { reason: kept }) })
+    JSON.stringify({ ...defined({ from, evidence }), to, at, ...(kept !== '' && { reason: kept }) })
   const characters = [...reason] // not code units: half a character cannot be stored
   let text = write(reason)
   while (text.length > MAX_MOVE_LENGTH) {
@@ -88,9 +91,9 @@ export function stockChanges({ name, tags }: PromptInfo): Page<Change> {
 /** Anybody may write a tag: what cannot be read is no move. */
 function readMove(prompt: string, alias: string, text: string): Change | undefined {
   try {
-    const { from, to, at, reason } = JSON.parse(text) as Partial<Change>
+    const { from, to, at, reason, evidence } = JSON.parse(text) as Partial<Change>
     if (typeof to !== 'number' || typeof at !== 'number') return undefined
-    return { kind: 'alias.moved', prompt, alias, ...defined({ from, reason }), to, at }
+    return { kind: 'alias.moved', prompt, alias, ...defined({ from, reason, evidence }), to, at }
   } catch {
     return undefined
   }

@@ -1,9 +1,10 @@
+import { askCapabilities } from './capabilities.ts'
 import { readConnection } from './connection.ts'
-import { hasCode, isOutage, RegistryError } from './errors.ts'
+import { hasCode, isOutage } from './errors.ts'
 import { createHttp, type Send } from './http.ts'
 import { type MlflowApi, mlflowApi } from './mlflow-api.ts'
 import { type StockOptions, stockChanges, stockMove, stockSeed } from './mlflow-stock.ts'
-import { toCapabilities, toChange, toSeedResult } from './own-wire.ts'
+import { OWN_ROOT, toChange, toSeedResult } from './own-wire.ts'
 import { type Env, readEnvironment } from './settings.ts'
 import type {
   AliasMove,
@@ -15,9 +16,6 @@ import type {
   VersionDraft,
 } from './transport.ts'
 import { readRecord, toPage } from './wire.ts'
-
-/** Our own routes. */
-const ROOT = '/api/promptkeep/1.0'
 
 export interface MlflowOptions {
   /** http or https; may hold `user:password@`. */
@@ -112,27 +110,10 @@ export function createMlflowTransport(options: MlflowOptions): Transport {
       within(limits, async ({ send, api, capabilities }) => {
         if (!(await capabilities()).history) return stockChanges(await api.find(name))
         const query = { prompt: name, limit: page.limit, page_token: page.pageToken }
-        const answer = await send({ method: 'GET', path: `${ROOT}/changes`, query, about: { name } })
+        const answer = await send({ method: 'GET', path: `${OWN_ROOT}/changes`, query, about: { name } })
         return toPage(answer, 'changes', async (item) => toChange(item))
       }),
   }
-}
-
-/** A server that does not know our route is a stock MLflow, if it says its version as MLflow does. */
-async function askCapabilities(send: Send, address: string): Promise<Capabilities> {
-  try {
-    return toCapabilities(await send({ method: 'GET', path: `${ROOT}/capabilities` }))
-  } catch (error) {
-    if (!(error instanceof RegistryError) || error.status !== 404) throw error
-  }
-  const version = String(await send({ method: 'GET', path: '/version', isText: true })).trim()
-  if (/^\d+\.\d+[\w.+-]*$/.test(version)) {
-    return { server: 'mlflow', version, seed: false, compareAndSet: false, history: false }
-  }
-  throw new RegistryError(
-    'UNAVAILABLE',
-    `${address} is no MLflow server: /version did not answer with a version`,
-  )
 }
 
 /** A prompt without a version that is left when the second call fails is harmless: the next one goes on from it. */
@@ -151,7 +132,7 @@ async function ourMove(move: AliasMove, requestId: string, send: Send): Promise<
   const about = { ...where, version: to }
   const answer = await send({
     method: 'POST',
-    path: `${ROOT}/alias`,
+    path: `${OWN_ROOT}/alias`,
     // By its id the server knows a move that it already made: a lost answer is asked for again, and moves nothing.
     body: { ...about, request_id: requestId },
     about,
@@ -167,5 +148,5 @@ async function ourSeed(draft: VersionDraft & { readonly alias: string }, send: S
     response_format: responseFormat,
     commit_message: commitMessage,
   }
-  return toSeedResult(await send({ method: 'POST', path: `${ROOT}/seed`, body, about: draft }))
+  return toSeedResult(await send({ method: 'POST', path: `${OWN_ROOT}/seed`, body, about: draft }))
 }

@@ -3,6 +3,9 @@ import type { Json } from './prompt.ts'
 import type { Capabilities, Change, ChangeKind, SeedOutcome, SeedResult } from './transport.ts'
 import { readRecord, readString, readTime, unreadable } from './wire.ts'
 
+/** Our own routes. */
+export const OWN_ROOT = '/api/promptkeep/1.0'
+
 /** Our servers' answer to `capabilities`. */
 export function toCapabilities(wire: unknown): Capabilities {
   const it = readRecord(wire, 'capabilities')

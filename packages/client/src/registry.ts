@@ -22,7 +22,15 @@ import { createReporter } from './reporter.ts'
 import { createSeeder } from './seeder.ts'
 import { DEFAULT_TRACKING_URI, readDefaults, readSettings } from './settings.ts'
 import { createTimers } from './timers.ts'
-import type { Capabilities, Change, Page, PageRequest, RequestOptions, VersionDraft } from './transport.ts'
+import type {
+  AliasMove,
+  Capabilities,
+  Change,
+  Page,
+  PageRequest,
+  RequestOptions,
+  VersionDraft,
+} from './transport.ts'
 import { checkAlias, checkDraft, checkName, checkNote, checkVersion } from './validate.ts'
 
 export interface Registry {
@@ -46,12 +54,16 @@ export interface Registry {
   ): Promise<PromptSet>
   /** Appends a version. @throws {RegistryError} `INVALID_INPUT` before any request; what the registry said */
   register(draft: VersionDraft, options?: RequestOptions): Promise<PromptVersion>
-  /** Points an alias; this registry's own loads see it at once. @throws {Conflict} with the current version */
+  /**
+   * Points an alias; this registry's own loads see it at once. What the options mean: `AliasMove`.
+   * @throws {Conflict} with the current version
+   * @throws {RegistryError} `FORBIDDEN` naming the clause of the alias's policy that failed
+   */
   setAlias(
     name: string,
     alias: string,
     version: number,
-    options?: RequestOptions & { readonly expected?: number | null; readonly reason?: string },
+    options?: RequestOptions & Partial<Pick<AliasMove, 'expected' | 'reason' | 'evidence' | 'force'>>,
   ): Promise<Change>
   /**
    * Makes what is missing, and points the registry's alias at it (of a chain: the last). One budget of 5 s; stops at
@@ -220,10 +232,11 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       checkAlias(alias)
       checkVersion(version)
       checkObject(given, 'options')
-      const { expected, reason } = given
+      const { expected, reason, evidence, force } = given
       if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
       if (reason !== undefined) checkNote(reason, 'reason')
-      const move = { name, alias, to: version, expected, reason }
+      if (evidence !== undefined) checkNote(evidence, 'evidence')
+      const move = { name, alias, to: version, expected, reason, evidence, force }
       const change = await ask(name, given, (limits) => transport.moveAlias(move, limits))
       await loader.aliasMoved(name, alias, version, { signal: given.signal, timeoutMs: given.timeoutMs })
       const { from, to } = change

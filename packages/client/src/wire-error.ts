@@ -35,7 +35,7 @@ export function errorFromWire(status: number, body: unknown, on: Subject): Regis
     case 'PROMPT_NOT_FOUND':
     case 'ALIAS_NOT_FOUND':
     case 'VERSION_NOT_FOUND':
-      return new RegistryError(code, absence(code, on), options)
+      return new RegistryError(code, absence(code, { ...on, version: on.version ?? versionIn(message) }), options)
     case 'CONFLICT':
       return new Conflict(message || `conflict on${about} at ${on.address}`, current, options)
     case 'UNAUTHENTICATED':
@@ -77,6 +77,12 @@ function codeOf(status: number, mlflowCode: string | undefined, message: string,
   // Too large, too long, not processable: the same request would fail again.
   if ([411, 413, 414, 415, 422, 431].includes(status)) return 'INVALID_INPUT'
   return 'UNAVAILABLE'
+}
+
+/** The version that a request did not name: a rollback finds it in the log. */
+const versionIn = (message: string): number | undefined => {
+  const [, version] = /^Model Version \(name=.*, version=(\d+)\)/.exec(message) ?? []
+  return version === undefined ? undefined : Number(version)
 }
 
 function outageText(status: number): string {
