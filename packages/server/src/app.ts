@@ -1,5 +1,8 @@
 import type { Logger } from '@promptkeep/client/protocol'
 import { Hono } from 'hono'
+import { authenticate } from './auth/authenticate.ts'
+import { type Authority, createAuthority } from './auth/authority.ts'
+import { authorize } from './auth/authorize.ts'
 import type { ServerEnv } from './env.ts'
 import { mlflowBodyLimit, ownBodyLimit } from './middleware/body-limits.ts'
 import { loopbackOnly } from './middleware/loopback-only.ts'
@@ -27,15 +30,29 @@ export interface AppDeps {
   readonly elapsedMs: () => number
   /** 0 ≤ n < 1; names runs that come without a name. */
   readonly random: () => number
+  /** Milliseconds since the epoch, as tokens expire by. Default `Date.now`. */
+  readonly now?: () => number
+  /** Judges tokens. Default: one for `store`. */
+  readonly authority?: Authority
 }
 
 /** Middleware, routes, and the one `onError`. Needs no port: `app.request()` works in tests. */
-export function createApp({ store, log, newId, elapsedMs, random }: AppDeps): Hono<ServerEnv> {
+export function createApp({
+  store,
+  log,
+  newId,
+  elapsedMs,
+  random,
+  now = Date.now,
+  authority = createAuthority(store.tokens, { log, now, elapsedMs }),
+}: AppDeps): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>()
   app.onError(onError(log))
   app.use(requestContext({ log, newId, elapsedMs }))
   app.use(safeHeaders)
   app.use(loopbackOnly)
+  app.use(authenticate(authority))
+  app.use(authorize)
 
   app.route('/', health(store, log))
   app.use(`${OWN}/*`, ownBodyLimit)

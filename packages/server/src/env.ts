@@ -5,7 +5,7 @@ export interface ServerEnv {
   Variables: {
     /** Of the request: the caller's `X-Correlation-Id` when it is well-formed, else a fresh one. */
     correlationId: string
-    /** Who is asking and what they may: `ANYBODY` while the server has no tokens. */
+    /** Who is asking and what they may: `ANYBODY` while the server has no tokens, without any role on open routes. */
     principal: Principal
   }
 }

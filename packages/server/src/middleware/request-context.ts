@@ -1,7 +1,7 @@
 import type { Logger } from '@promptkeep/client/protocol'
 import type { MiddlewareHandler } from 'hono'
+import { withoutTokens } from '../auth/token.ts'
 import type { ServerEnv } from '../env.ts'
-import { ANYBODY } from '../store/store.ts'
 
 const HEADER = 'X-Correlation-Id'
 /** What may stand in a log line and a header without harm. */
@@ -22,15 +22,21 @@ export const requestContext = ({ log, newId, elapsedMs }: Seams): MiddlewareHand
   async function requestContext(c, next) {
     const startedMs = elapsedMs()
     const given = c.req.header(HEADER)
-    const correlationId = given !== undefined && WELL_FORMED.test(given) ? given : newId()
+    const correlationId = given !== undefined && isWellFormed(given) ? given : newId()
     c.set('correlationId', correlationId)
-    c.set('principal', ANYBODY)
     await next()
     c.header(HEADER, correlationId)
     const { method, path } = c.req
     const { status } = c.res
-    const fields = { correlationId, method, path, status, ms: Math.round(elapsedMs() - startedMs) }
+    const fields = {
+      correlationId,
+      method,
+      path: withoutTokens(path),
+      status,
+      ms: Math.round(elapsedMs() - startedMs),
+    }
     log[isProbe(path) ? 'debug' : 'info'](fields, 'request.completed')
   }
 
+const isWellFormed = (id: string) => WELL_FORMED.test(id) && withoutTokens(id) === id
 const isProbe = (path: string) => path === '/health' || path === '/ready'
