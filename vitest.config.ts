@@ -9,7 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^@promptkeep\/(client|sql|server|evals)$/, replacement: at('packages/$1/src/index.ts') },
       {
-        find: /^@promptkeep\/client\/(protocol|files|testing)$/,
+        find: /^@promptkeep\/client\/(protocol|files|admin|testing)$/,
         replacement: at('packages/client/src/$1.ts'),
       },
     ],

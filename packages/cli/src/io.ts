@@ -3,6 +3,7 @@ import { constants } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { createRegistry, type Registry, type RegistryOptions } from '@promptkeep/client'
+import { type Admin, type AdminOptions, createAdmin } from '@promptkeep/client/admin'
 
 /** A terminal, a pipe or a test's memory. */
 export interface Output {
@@ -24,6 +25,7 @@ export interface Effects {
   /** What is piped in; `undefined` on a terminal, where it would wait for ever. */
   readonly readStdin: () => Promise<string | undefined>
   readonly createRegistry: (options: RegistryOptions) => Registry
+  readonly createAdmin: (options: AdminOptions) => Admin
   /** Standard output of `git <args>`; `undefined` when it fails or there is no git. */
   readonly git: (args: readonly string[], cwd: string) => Promise<string | undefined>
   /** Loaded by the one command that needs it: it is most of the time that a command takes to start. */
@@ -52,6 +54,7 @@ export function createIo(process: NodeJS.Process): Effects {
     now: Date.now,
     readStdin: async () => (process.stdin.isTTY ? undefined : text(process.stdin)),
     createRegistry,
+    createAdmin,
     async git(args, cwd) {
       try {
         return (await run('git', [...args], { cwd, maxBuffer: 16 * 2 ** 20 })).stdout

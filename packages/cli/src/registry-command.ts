@@ -1,4 +1,5 @@
 import { hasCode, type Registry } from '@promptkeep/client'
+import type { Admin } from '@promptkeep/client/admin'
 import { checkAlias, refuse } from '@promptkeep/client/protocol'
 import { Command } from 'commander'
 import { CliError } from './cli-error.ts'
@@ -49,16 +50,25 @@ export async function withRegistry<T>(
   }
 }
 
-function openRegistry(io: Io, { trackingUri }: RegistryFlags): Registry {
-  try {
-    return io.createRegistry({
-      ...(trackingUri === undefined ? {} : { trackingUri }),
+const openRegistry = (io: Io, flags: RegistryFlags): Registry =>
+  open(flags, (where) =>
+    io.createRegistry({
+      ...where,
       env: io.env,
       now: io.now,
       strict: true,
       cacheTtlSeconds: 0,
       timeoutMs: TIMEOUT_MS,
-    })
+    }),
+  )
+
+/** For what goes beyond prompts: the whole log, rollbacks, tokens, policies. Nothing to close. */
+export const openAdmin = (io: Io, flags: RegistryFlags): Admin =>
+  open(flags, (where) => io.createAdmin({ ...where, env: io.env, now: io.now, timeoutMs: TIMEOUT_MS }))
+
+function open<T>({ trackingUri }: RegistryFlags, make: (where: { readonly trackingUri?: string }) => T): T {
+  try {
+    return make(trackingUri === undefined ? {} : { trackingUri })
   } catch (cause) {
     if (!hasCode(cause, 'INVALID_INPUT')) throw cause
     // The library names its option; a person looks for the flag or the variable that they gave.

@@ -41,6 +41,9 @@ export function createTestCli(
         now: Date.now,
         readStdin: async () => undefined,
         createRegistry: (options) => createRegistry({ ...options, transport }),
+        createAdmin: () => {
+          throw new Error('no admin calls in this test')
+        },
         git: async () => undefined,
         loadServer: () => Promise.reject(new Error('no server in this test')),
         untilStopped: () => new Promise(() => {}),

@@ -35,7 +35,11 @@ export function errorFromWire(status: number, body: unknown, on: Subject): Regis
     case 'PROMPT_NOT_FOUND':
     case 'ALIAS_NOT_FOUND':
     case 'VERSION_NOT_FOUND':
-      return new RegistryError(code, absence(code, { ...on, version: on.version ?? versionIn(message) }), options)
+      return new RegistryError(
+        code,
+        absence(code, { ...on, version: on.version ?? versionIn(message) }),
+        options,
+      )
     case 'CONFLICT':
       return new Conflict(message || `conflict on${about} at ${on.address}`, current, options)
     case 'UNAUTHENTICATED':

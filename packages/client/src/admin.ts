@@ -1,0 +1,329 @@
+/**
+ * What a person or a script does with a registry beyond loading prompts: the history of all prompts, what aliases said
+ * at another time, rollbacks, tokens and policies. Nothing here caches, and nothing falls back.
+ * @module
+ */
+import { stockLog, stockResolve, stockRollback } from './admin-stock.ts'
+import {
+  type Identity,
+  type MadeToken,
+  type Policy,
+  type Resolution,
+  type Token,
+  toIdentity,
+  toMadeToken,
+  toPolicy,
+  toResolution,
+  toToken,
+} from './admin-wire.ts'
+import { askCapabilities } from './capabilities.ts'
+import { readConnection } from './connection.ts'
+import { InvalidInput, RegistryError } from './errors.ts'
+import { followChanges, type LogEvent } from './follow-changes.ts'
+import { createHttp, type HttpRequest, type Send } from './http.ts'
+import { mlflowApi } from './mlflow-api.ts'
+import type { StockOptions } from './mlflow-stock.ts'
+import { OWN_ROOT, toChange } from './own-wire.ts'
+import { checkLimits } from './query.ts'
+import { checkObject, refuse } from './refuse.ts'
+import { ROLES, type Role } from './roles.ts'
+import { DEFAULT_TRACKING_URI, type Env, readEnvironment } from './settings.ts'
+import type { Capabilities, Change, ChangeKind, Page, PageRequest, RequestOptions } from './transport.ts'
+import { checkAlias, checkChain, checkName, checkNote, checkVersion } from './validate.ts'
+import { readList, readRecord, toPage } from './wire.ts'
+
+export type { Identity, MadeToken, Policy, Resolution, ResolvedPrompt, Token } from './admin-wire.ts'
+export type { LogEvent } from './follow-changes.ts'
+export { ROLES, type Role } from './roles.ts'
+
+export interface AdminOptions {
+  /** Default: `MLFLOW_TRACKING_URI`, then `http://127.0.0.1:5055`. Our server; of a stock MLflow server see each method. */
+  readonly trackingUri?: string
+  /** Longest wait for one call in milliseconds, retries included. Default 10 000. */
+  readonly timeoutMs?: number
+  /** Credentials are read from here, as MLflow's own clients read them. Default `process.env` where there is one. */
+  readonly env?: Env
+  readonly fetch?: typeof fetch
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+  /** 0 ≤ n < 1, for jitter. */
+  readonly random?: () => number
+  /** A new id for each call that must have its effect once. Default: a random UUID. */
+  readonly newId?: () => string
+}
+
+/** Absent: whatever it is. `since` and `until` are milliseconds since the epoch, both included. */
+export interface ChangeFilter extends PageRequest {
+  /** Changes under one name, with those from before it was renamed to it. */
+  readonly prompt?: string | undefined
+  readonly kinds?: readonly ChangeKind[] | undefined
+  readonly alias?: string | undefined
+  /** Name of the token that made it. */
+  readonly actor?: string | undefined
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+}
+
+export interface ResolveQuery {
+  /** One alias or a chain: the first that a prompt has answers. Default `production`. */
+  readonly alias?: string | readonly string[] | undefined
+  /** What they said then, in milliseconds since the epoch. Default: now. */
+  readonly at?: number | undefined
+}
+
+export interface Rollback {
+  readonly name: string
+  /** Default: the alias of the row `toSeq` when that is about one, else `production`. */
+  readonly alias?: string | undefined
+  /** The row of the log whose state comes back. Default: the state before the alias's last change. */
+  readonly toSeq?: number | undefined
+  readonly reason: string
+  /** The version that the caller believes is current, `null` for "unset"; absent = do not compare. */
+  readonly expected?: number | null | undefined
+}
+
+/**
+ * Every method rejects with a `RegistryError`: `UNAUTHENTICATED`, `FORBIDDEN` with the role or the clause that is
+ * missing, `INVALID_INPUT` (also for what a stock MLflow server does not have), absence, `CONFLICT`, or an outage.
+ */
+export interface Admin {
+  /** Where it asks: never holds credentials. */
+  readonly address: string
+  /** Asked once, and remembered while the server answers. */
+  capabilities(limits?: RequestOptions): Promise<Capabilities>
+  whoami(limits?: RequestOptions): Promise<Identity>
+  /** The log, newest first. On stock MLflow: the last move of each alias, as far as it was recorded, on one page. */
+  changes(filter?: ChangeFilter, limits?: RequestOptions): Promise<Page<Change>>
+  /**
+   * The log from now on (or after a `seq`), as it is written, until the signal is aborted. It resumes by itself; what
+   * it rejects with is a first connection that fails, or a refusal.
+   */
+  follow(options: {
+    readonly signal: AbortSignal
+    readonly after?: number | undefined
+  }): AsyncGenerator<LogEvent>
+  /** Many prompts in one answer, as of one change of the log. On stock MLflow: one by one, and never of the past. */
+  resolve(names: readonly string[], query?: ResolveQuery, limits?: RequestOptions): Promise<Resolution>
+  /**
+   * Brings back what an alias said: its version and its rollout, as one or more changes. A retry inside is the same
+   * rollback. On stock MLflow: the version before the last move that is recorded. @throws {Conflict}
+   */
+  rollback(rollback: Rollback, limits?: RequestOptions): Promise<readonly Change[]>
+  readonly tokens: {
+    /** Never sent twice: when the answer is lost, `list` tells whether it was made. */
+    create(
+      draft: {
+        readonly name: string
+        readonly roles: readonly Role[]
+        readonly expiresInSeconds?: number | undefined
+      },
+      limits?: RequestOptions,
+    ): Promise<MadeToken>
+    /** Oldest first, with those that are revoked or expired. */
+    list(limits?: RequestOptions): Promise<readonly Token[]>
+    /** By id or name; a second time changes nothing. */
+    revoke(idOrName: string, limits?: RequestOptions): Promise<Token>
+  }
+  readonly policies: {
+    list(limits?: RequestOptions): Promise<readonly Policy[]>
+    /** Replaces the alias's whole policy. Default: writers, promoters and admins may move it, and nothing is required. */
+    set(
+      policy: {
+        readonly alias: string
+        readonly roles?: readonly Role[] | undefined
+        readonly reasonRequired?: boolean | undefined
+        readonly evidenceRequired?: boolean | undefined
+        readonly maxAgeSeconds?: number | undefined
+      },
+      limits?: RequestOptions,
+    ): Promise<Policy>
+    /** @returns whether there was one */
+    remove(alias: string, limits?: RequestOptions): Promise<boolean>
+  }
+}
+
+/** @throws {InvalidInput} for a bad option, an address or a credential that cannot be used; before any request */
+export function createAdmin(options: AdminOptions = {}): Admin {
+  checkObject(options, 'options')
+  const { env = readEnvironment(), fetch = globalThis.fetch, now = Date.now, random = Math.random } = options
+  const { timeoutMs, newId = () => crypto.randomUUID() } = options
+  const { trackingUri = env.MLFLOW_TRACKING_URI || DEFAULT_TRACKING_URI } = options
+  checkLimits({ timeoutMs })
+  if (typeof trackingUri !== 'string')
+    refuse('trackingUri', trackingUri, 'an address, such as http://127.0.0.1:5055')
+  const connection = readConnection(trackingUri, env)
+  const { address } = connection
+  const http = createHttp({ connection, fetch, random })
+  let known: Capabilities | undefined
+
+  interface Tools extends StockOptions {
+    readonly send: Send
+    readonly server: Capabilities
+  }
+
+  function within<T>(limits: RequestOptions = {}, work: (tools: Tools) => Promise<T>): Promise<T> {
+    checkLimits(limits)
+    return http.within({ ...limits, timeoutMs: limits.timeoutMs ?? timeoutMs ?? DEFAULT_TIMEOUT_MS }, run)
+
+    async function run(send: Send, signal: AbortSignal): Promise<T> {
+      known ??= await askCapabilities(send, address)
+      return work({ send, signal, now, api: mlflowApi(send, newId), server: known })
+    }
+  }
+
+  /** A call that only our server has. @param what - How it is called when there is none. */
+  const ours = (
+    what: string,
+    request: Omit<HttpRequest, 'path'> & { path: string },
+    limits?: RequestOptions,
+  ) =>
+    within(limits, async ({ send, server }) => {
+      requireOurs(server, what)
+      try {
+        return readRecord(await send({ ...request, path: `${OWN_ROOT}/${request.path}` }), 'answer')
+      } catch (error) {
+        throw explainMissing(error, what, server)
+      }
+    })
+
+  function requireOurs({ server, version }: Capabilities, what: string): void {
+    if (server === 'promptkeep') return
+    throw new InvalidInput(`${address} is a stock MLflow server (${version}): it has no ${what}`)
+  }
+
+  /** A path that our server does not know: it is older than we are. */
+  function explainMissing(error: unknown, what: string, { version }: Capabilities): unknown {
+    if (!(error instanceof RegistryError) || error.mlflowCode !== 'ENDPOINT_NOT_FOUND') return error
+    const message = `${address} is an older registry (promptkeep ${version}): it has no ${what}`
+    return new InvalidInput(message, { cause: error, status: 404 })
+  }
+
+  return {
+    address,
+    capabilities: (limits) => within(limits, async ({ server }) => server),
+
+    async whoami(limits) {
+      return toIdentity(await ours('tokens', { method: 'GET', path: 'whoami' }, limits))
+    },
+
+    async changes(filter = {}, limits) {
+      checkObject(filter, 'filter')
+      const { prompt, kinds, pageToken, ...rest } = filter
+      if (prompt !== undefined) checkName(prompt, 'prompt')
+      if (!(await within(limits, async ({ server }) => server.history)))
+        return within(limits, (tools) => stockLog(filter, tools))
+      const query = { ...rest, prompt, kind: kinds?.join(',') || undefined, page_token: pageToken }
+      const about = { name: prompt }
+      const answer = await ours('history', { method: 'GET', path: 'changes', query, about }, limits)
+      return toPage(answer, 'changes', async (item) => toChange(item))
+    },
+
+    async *follow({ signal, after }) {
+      requireOurs(await within({ signal }, async ({ server }) => server), 'live changes')
+      yield* followChanges({ connection, fetch, random, signal, after })
+    },
+
+    async resolve(names, { alias = 'production', at } = {}, limits) {
+      if (!Array.isArray(names) || names.length === 0)
+        refuse('names', names, 'a list of at least one prompt name')
+      for (const name of names) checkName(name)
+      const chain = checkChain(alias)
+      return within(limits, async (tools) => {
+        if (at !== undefined) requireOurs(tools.server, 'past to look at: it keeps no log')
+        if (tools.server.server === 'mlflow') return stockResolve(names, chain, tools)
+        const query = { names: names.join(','), alias: chain.join(','), at }
+        try {
+          return await toResolution(await tools.send({ method: 'GET', path: `${OWN_ROOT}/resolve`, query }))
+        } catch (error) {
+          throw explainMissing(error, 'resolve', tools.server)
+        }
+      })
+    },
+
+    async rollback(rollback, limits) {
+      const { name, alias, toSeq, reason, expected } = checkRollback(rollback)
+      const stock = await within(limits, async ({ server }) => server.server === 'mlflow')
+      if (stock) return within(limits, (tools) => stockRollback(rollback, tools))
+      // By its id the server knows a rollback that it made: a lost answer is asked for again, and changes nothing.
+      const body = { name, alias, to_seq: toSeq, reason, expected, request_id: newId() }
+      const about = { name, alias }
+      const answer = await ours('rollback', { method: 'POST', path: 'rollback', body, about }, limits)
+      return readList(answer, 'changes').map(toChange)
+    },
+
+    tokens: {
+      async create({ name, roles, expiresInSeconds }, limits) {
+        checkRoles(roles)
+        const body = { name, roles, expires_in_seconds: expiresInSeconds }
+        const request = { method: 'POST', path: 'tokens', body, beforeRetry: 'never' } as const
+        return toMadeToken(await ours('tokens', request, limits))
+      },
+      async list(limits) {
+        return readList(await ours('tokens', { method: 'GET', path: 'tokens' }, limits), 'tokens').map(
+          toToken,
+        )
+      },
+      async revoke(idOrName, limits) {
+        const request = { method: 'POST', path: 'tokens/revoke', body: { token: idOrName } } as const
+        try {
+          return toToken(await ours('tokens', request, limits))
+        } catch (error) {
+          throw (error as RegistryError).mlflowCode === 'RESOURCE_DOES_NOT_EXIST'
+            ? new InvalidInput(
+                `there is no token ${JSON.stringify(idOrName)} at ${address}, by id or by name`,
+                {
+                  status: 404,
+                  cause: error,
+                },
+              )
+            : error
+        }
+      },
+    },
+
+    policies: {
+      async list(limits) {
+        const answer = await ours('policies', { method: 'GET', path: 'policies' }, limits)
+        return readList(answer, 'policies').map(toPolicy)
+      },
+      async set({ alias, roles, reasonRequired, evidenceRequired, maxAgeSeconds }, limits) {
+        checkAlias(alias)
+        if (roles !== undefined) checkRoles(roles)
+        const body = {
+          alias,
+          roles,
+          reason_required: reasonRequired,
+          evidence_required: evidenceRequired,
+          max_age_seconds: maxAgeSeconds,
+        }
+        return toPolicy((await ours('policies', { method: 'POST', path: 'policies', body }, limits)).policy)
+      },
+      async remove(alias, limits) {
+        const request = { method: 'POST', path: 'policies/remove', body: { alias } } as const
+        return (await ours('policies', request, limits)).removed === true
+      },
+    },
+  }
+}
+
+/** Nobody's answer to a user hangs on it. */
+const DEFAULT_TIMEOUT_MS = 10_000
+
+function checkRollback(rollback: Rollback): Rollback {
+  checkObject(rollback, 'rollback')
+  const { name, alias, toSeq, reason, expected } = rollback
+  checkName(name)
+  if (alias !== undefined) checkAlias(alias)
+  if (toSeq !== undefined && !(Number.isSafeInteger(toSeq) && toSeq > 0))
+    refuse('toSeq', toSeq, 'the number of a change')
+  checkNote(reason, 'reason')
+  if (reason.trim() === '') refuse('reason', reason, 'a text that says why')
+  if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
+  return rollback
+}
+
+function checkRoles(roles: unknown): void {
+  const list =
+    Array.isArray(roles) && roles.length > 0 ? roles : refuse('roles', roles, `a list of ${ROLES.join(', ')}`)
+  for (const role of list) if (!ROLES.includes(role)) refuse('roles', role, `of ${ROLES.join(', ')}`)
+}
