@@ -1,4 +1,5 @@
 import { InvalidInput } from '@promptkeep/client/protocol'
+import type { JsonSchema } from '../../openapi/json-schema.ts'
 
 /**
  * One field of an MLflow request. MLflow's server reads JSON as protobuf does and then checks it against a table of
@@ -9,6 +10,8 @@ export interface Field<T> {
   read(value: unknown, path: string): T
   /** Stands for a value that was not sent, or sent as null. @throws {InvalidInput} for a required one */
   absent(path: string): T
+  /** What a client should send, for the OpenAPI document; `read` is more lenient, as protobuf's JSON is. */
+  readonly schema: JsonSchema
   /** A list: the query may name it several times, where the first value of any other field wins. */
   readonly repeated?: true
   /** `true` and `false`: a query spells them in any case. */
@@ -30,6 +33,7 @@ export type RequestOf<F extends Fields> = {
 export type Optional<T> = Field<T | undefined>
 
 export const string: Optional<string> = {
+  schema: { type: 'string' },
   read(value, path) {
     if (typeof value !== 'string') throw invalidValue(value, path)
     return wellFormed(value, path)
@@ -39,6 +43,7 @@ export const string: Optional<string> = {
 
 /** A whole number, also as a string. Beyond ±2⁵³ it is refused, because it would be changed on the way. */
 export const integer: Optional<number> = {
+  schema: { type: 'integer' },
   read(value, path) {
     const number = typeof value === 'string' && /^[+-]?\d+$/.test(value) ? Number(value) : value
     if (!Number.isSafeInteger(number)) throw invalidValue(value, path)
@@ -49,6 +54,7 @@ export const integer: Optional<number> = {
 
 /** A number, also as a string; `NaN`, `Infinity` and `-Infinity` come as those strings. */
 export const double: Optional<number> = {
+  schema: { anyOf: [{ type: 'number' }, { enum: ['NaN', 'Infinity', '-Infinity'] }] },
   read(value, path) {
     if (value === 'NaN') return Number.NaN
     if (value === 'Infinity') return Number.POSITIVE_INFINITY
@@ -63,6 +69,7 @@ export const double: Optional<number> = {
 
 export const boolean: Optional<boolean> = {
   boolean: true,
+  schema: { type: 'boolean' },
   read(value, path) {
     if (typeof value !== 'boolean') throw invalidValue(value, path)
     return value
@@ -72,6 +79,7 @@ export const boolean: Optional<boolean> = {
 
 /** An enumeration, by name or by its protobuf number (from 1). A name that is not in it reads as absent, as MLflow does. */
 export const oneOf = <const N extends string>(...names: readonly N[]): Optional<N> => ({
+  schema: { enum: names },
   read(value, path) {
     if (typeof value === 'number' && Number.isInteger(value)) return names[value - 1]
     if (typeof value !== 'string') throw invalidValue(value, path)
@@ -83,6 +91,7 @@ export const oneOf = <const N extends string>(...names: readonly N[]): Optional<
 /** A list; absent reads as empty, because protobuf knows no difference. Unknown names of an enumeration are left out. */
 export const list = <T>(item: Field<T>): Field<readonly NonNullable<T>[]> => ({
   repeated: true,
+  schema: { type: 'array', items: item.schema },
   read(value, path) {
     if (!Array.isArray(value)) throw invalidValue(value, path)
     return value.flatMap((one, index) => {
@@ -95,6 +104,7 @@ export const list = <T>(item: Field<T>): Field<readonly NonNullable<T>[]> => ({
 
 /** A nested message. */
 export const message = <F extends Fields>(fields: F): Optional<RequestOf<F>> => ({
+  schema: schemaOf(fields),
   read(value, path) {
     if (!isObject(value)) throw invalidValue(value, path)
     return readFields(fields, value, `${path}.`)
@@ -119,6 +129,7 @@ export const required = <T>(field: Optional<T>, olderName?: string): Field<T> =>
 
 export const orDefault = <T>(field: Optional<T>, value: T): Field<T> => ({
   ...field,
+  schema: { ...field.schema, default: value },
   read: (sent, path) => field.read(sent, path) ?? value,
   absent: () => value,
 })
@@ -126,6 +137,7 @@ export const orDefault = <T>(field: Optional<T>, value: T): Field<T> => ({
 /** An upper bound that MLflow reports as a wrong value. */
 export const atMost = <T extends number | undefined>(limit: number, field: Field<T>): Field<T> => ({
   ...field,
+  schema: { ...field.schema, maximum: limit },
   read(value, path) {
     const number = field.read(value, path)
     if (number !== undefined && number > limit) throw invalidValue(value, path)
@@ -135,6 +147,16 @@ export const atMost = <T extends number | undefined>(limit: number, field: Field
 
 /** `{ key, value }`, as tags and params come; what is not sent reads as "". */
 export const keyValue = message({ key: orDefault(string, ''), value: orDefault(string, '') })
+
+/** The object that {@link readFields} takes. */
+export function schemaOf(fields: Fields): JsonSchema {
+  const required = Object.keys(fields).filter((name) => fields[name]?.required)
+  return {
+    type: 'object',
+    properties: Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])),
+    ...(required.length === 0 ? {} : { required }),
+  }
+}
 
 /** Reads a JSON object: unknown keys are ignored, camelCase spellings are understood. @throws {InvalidInput} */
 export function readFields<F extends Fields>(

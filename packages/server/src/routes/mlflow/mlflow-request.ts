@@ -1,6 +1,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import { InvalidInput } from '@promptkeep/client/protocol'
-import type { Context, MiddlewareHandler } from 'hono'
+import type { Context, MiddlewareHandler, Next } from 'hono'
 import { decodeUtf8, parseJson } from '../../json-body.ts'
 import { type Fields, isObject, type RequestOf, readFields } from './fields.ts'
 
@@ -15,17 +15,28 @@ const MAX_GET_BODY_BYTES = 1024 * 1024
  * again. Only POST and PUT must name their content type. A HEAD has neither query nor body, so it fails like an
  * empty request.
  *
+ * The handler carries its `fields`: the OpenAPI document is made from them.
+ *
  * @throws {InvalidInput} In MLflow's words. Where MLflow answers 5xx, or takes half of a message, it is a 400.
  */
 export const mlflowRequest = <F extends Fields>(
   fields: F,
-): MiddlewareHandler<{ Variables: { request: RequestOf<F> } }> =>
-  async function mlflowRequest(c, next) {
-    const query = new URL(c.req.url).searchParams
-    const sent = c.req.method === 'GET' && query.size > 0 ? readQuery(fields, query) : await readBody(c)
-    c.set('request', readFields(fields, sent))
-    await next()
-  }
+): MiddlewareHandler<{ Variables: { request: RequestOf<F> } }> & { readonly fields: F } =>
+  Object.assign(
+    async function mlflowRequest(c: Context<{ Variables: { request: RequestOf<F> } }>, next: Next) {
+      const query = new URL(c.req.url).searchParams
+      const sent = c.req.method === 'GET' && query.size > 0 ? readQuery(fields, query) : await readBody(c)
+      c.set('request', readFields(fields, sent))
+      await next()
+    },
+    { fields },
+  )
+
+/** What a route of `app.routes` reads, when this handler of it is an {@link mlflowRequest}. */
+export const fieldsOf = (handler: unknown): Fields | undefined =>
+  typeof handler === 'function' && handler.name === 'mlflowRequest' && 'fields' in handler
+    ? (handler.fields as Fields)
+    : undefined
 
 /** Only known names are looked at, and only in snake_case; the first value wins unless the field is a list. */
 function readQuery(fields: Fields, query: URLSearchParams): Record<string, unknown> {
