@@ -9,6 +9,30 @@ export function ruleOf(key: string): TagRule {
   return CONTENT_TAGS.has(key) || key === TAG.digest ? 'fixed' : 'free'
 }
 
+/** The tag that holds the rollout of an alias, on the version that it points at. */
+export const rolloutTag = (alias: string): string => `${TAG.rolloutPrefix}${alias}`
+
+/**
+ * Whether a rollout sends traffic to a version. Weights are an object by version number; of what is no such object every
+ * whole number counts, so that nothing passes for being written strangely.
+ */
+export function rolloutNames(rollout: string, version: number): boolean {
+  const keys = keysOf(rollout)
+  const numbers = (keys ?? [rollout]).join(' ').match(/\d+/g) ?? []
+  return numbers.some((number) => Number(number) === version)
+}
+
+function keysOf(rollout: string): string[] | undefined {
+  try {
+    const weights: unknown = JSON.parse(rollout)
+    if (typeof weights !== 'object' || weights === null || Array.isArray(weights)) return undefined
+    const keys = Object.keys(weights)
+    return keys.every((key) => /^v?\d+$/.test(key)) ? keys : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The alias whose rollout a tag holds. */
 export const rolloutAlias = (key: string): string | undefined =>
   key.startsWith(TAG.rolloutPrefix) ? key.slice(TAG.rolloutPrefix.length) : undefined
