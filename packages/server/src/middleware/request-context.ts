@@ -24,8 +24,9 @@ export const requestContext = ({ log, newId, elapsedMs }: Seams): MiddlewareHand
     const given = c.req.header(HEADER)
     const correlationId = given !== undefined && isWellFormed(given) ? given : newId()
     c.set('correlationId', correlationId)
-    await next()
+    // Before the answer is made: a header that is set on a finished one makes a copy of it.
     c.header(HEADER, correlationId)
+    await next()
     const { method, path } = c.req
     const { status } = c.res
     const fields = {

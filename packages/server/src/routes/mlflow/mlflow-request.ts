@@ -24,8 +24,8 @@ export const mlflowRequest = <F extends Fields>(
 ): MiddlewareHandler<{ Variables: { request: RequestOf<F> } }> & { readonly fields: F } =>
   Object.assign(
     async function mlflowRequest(c: Context<{ Variables: { request: RequestOf<F> } }>, next: Next) {
-      const query = new URL(c.req.url).searchParams
-      const sent = c.req.method === 'GET' && query.size > 0 ? readQuery(fields, query) : await readBody(c)
+      const query = c.req.method === 'GET' ? queryOf(c.req.url) : undefined
+      const sent = query !== undefined && query.size > 0 ? readQuery(fields, query) : await readBody(c)
       c.set('request', readFields(fields, sent))
       await next()
     },
@@ -37,6 +37,13 @@ export const fieldsOf = (handler: unknown): Fields | undefined =>
   typeof handler === 'function' && handler.name === 'mlflowRequest' && 'fields' in handler
     ? (handler.fields as Fields)
     : undefined
+
+/** As `new URL(url).searchParams`, at a fraction of its cost. */
+function queryOf(url: string): URLSearchParams {
+  const [beforeHash = ''] = url.split('#', 1)
+  const at = beforeHash.indexOf('?')
+  return new URLSearchParams(at < 0 ? '' : beforeHash.slice(at))
+}
 
 /** Only known names are looked at, and only in snake_case; the first value wins unless the field is a list. */
 function readQuery(fields: Fields, query: URLSearchParams): Record<string, unknown> {
