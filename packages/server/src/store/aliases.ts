@@ -8,13 +8,15 @@ import {
 import { sql } from 'kysely'
 import { appendChange, changeOfRequest, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
+import { guard } from './guard.ts'
 import { type LockedModel, requireModel } from './model-rows.ts'
 import type { Tx } from './schema.ts'
 import type { AliasMove, AliasStore, Author } from './store.ts'
 import { lockVersion, toVersion, type VersionRow, versionColumns } from './version-rows.ts'
 
 /** Movable names of versions. */
-export function createAliasStore({ db, dialect, now, write }: StoreContext): AliasStore {
+export function createAliasStore(context: StoreContext): AliasStore {
+  const { db, dialect, now, write } = context
   return {
     async find(name, alias) {
       const isLatest = alias.toLowerCase() === 'latest'
@@ -39,14 +41,22 @@ export function createAliasStore({ db, dialect, now, write }: StoreContext): Ali
         const from = await currentVersion(tx, modelId, alias)
         if (expected !== undefined && expected !== (from ?? null))
           throw new Conflict(conflictText(move, from), from ?? null)
-        return pointAlias(tx, { model: { id: modelId, name }, alias, from, to, digest, at: now() }, move)
+        const model = { id: modelId, name }
+        const change = { kind: 'move', model, alias, from, to: { version: to, digest } } as const
+        const permit = await guard(tx, context, change, move)
+        return pointAlias(tx, { model, alias, from, to, digest, at: now() }, { ...move, ...permit })
       }),
 
     remove: (name, alias, author) =>
       write(async (tx) => {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
-        await removeAliases(tx, { model: { id, name }, alias, at: now() }, author)
+        const model = { id, name }
+        const from = await currentVersion(tx, id, alias)
+        if (from === undefined) return
+        const { forced } = await guard(tx, context, { kind: 'remove', model, alias, from }, author)
+        const marked = new Set(forced ? [alias] : [])
+        await removeAliases(tx, { model, alias, at: now(), forced: marked }, author)
       }),
   }
 }
@@ -97,11 +107,15 @@ export interface Pointing {
   readonly at: number
 }
 
+/** Who points it, and what the guard says of it. */
+export type Pointer = Pick<Author, 'actor' | 'reason' | 'evidence'> &
+  Pick<AliasMove, 'requestId'> & { readonly forced?: boolean }
+
 /** Points an alias and logs it. A move to where it already is is logged too: somebody decided it again. */
 export async function pointAlias(
   tx: Tx,
   { model, alias, from, to, digest, at }: Pointing,
-  { actor, reason, evidence, requestId }: Author & Pick<AliasMove, 'evidence' | 'requestId'>,
+  { actor, reason, evidence, requestId, forced = false }: Pointer,
 ): Promise<Change> {
   await tx
     .insertInto('aliases')
@@ -119,6 +133,7 @@ export async function pointAlias(
       to,
       ...(digest !== null && { digest }),
       ...(evidence !== undefined && { evidence }),
+      ...(forced && { forced }),
       requestId,
       at,
     },
@@ -132,12 +147,14 @@ export interface Removal {
   readonly alias?: string
   readonly version?: number
   readonly at: number
+  /** Those that go against their policy. */
+  readonly forced?: ReadonlySet<string>
 }
 
 /** Removes aliases, each as a change of its own. */
 export async function removeAliases(
   tx: Tx,
-  { model, alias, version, at }: Removal,
+  { model, alias, version, at, forced }: Removal,
   author: Author,
 ): Promise<void> {
   const rows = await tx
@@ -164,6 +181,7 @@ export async function removeAliases(
         alias: row.alias,
         from: row.version,
         ...(row.digest !== null && { digest: row.digest }),
+        ...(forced?.has(row.alias) && { forced: true }),
         at,
       },
       author,

@@ -61,20 +61,18 @@ export async function guard(tx: Tx, deps: Deps, change: GuardedChange, author: A
   throw new RegistryError('FORBIDDEN', refusalText(change, verdict, policy !== undefined))
 }
 
-/** The same for all aliases of a prompt at once. @returns Whether any of their policies was overruled. */
+/** The same for several aliases of a prompt at once. @returns Those whose policy was overruled. */
 export async function guardAliases(
   tx: Tx,
   deps: Deps,
   change: Omit<GuardedChange, 'alias'> & { readonly aliases: readonly string[] },
   author: Author,
-): Promise<{ readonly forced: boolean }> {
+): Promise<ReadonlySet<string>> {
   requireMayForce(author)
-  let forced = false
-  for (const alias of change.aliases) {
-    const permit = await guard(tx, deps, { ...change, alias }, author)
-    forced ||= permit.forced
-  }
-  return { forced }
+  const forced = new Set<string>()
+  for (const alias of change.aliases)
+    if ((await guard(tx, deps, { ...change, alias }, author)).forced) forced.add(alias)
+  return forced
 }
 
 /** The aliases of a prompt; of one version: those that say it, also through the weights of their rollout. */

@@ -1,11 +1,12 @@
 import type { Role } from '@promptkeep/client/protocol'
 import type { Selectable } from 'kysely'
+import { lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import type { PolicyTable } from './schema.ts'
 import type { Policy, PolicyStore } from './store.ts'
 
 /** Who may move an alias, and what a move needs. */
-export function createPolicyStore({ db, now }: StoreContext): PolicyStore {
+export function createPolicyStore({ db, dialect, now }: StoreContext): PolicyStore {
   return {
     async list() {
       return (await db.selectFrom('policies').selectAll().orderBy('alias').execute()).map(toPolicy)
@@ -27,17 +28,28 @@ export function createPolicyStore({ db, now }: StoreContext): PolicyStore {
         updated_by: actor,
       }
       const { alias: _, ...changed } = row
-      await db
-        .insertInto('policies')
-        .values(row)
-        .onConflict((conflict) => conflict.column('alias').doUpdateSet(changed))
-        .execute()
+      await db.transaction().execute(async (tx) => {
+        // In turn with the moves: one that is under way ends under the policy that it was checked against.
+        await lockLog(tx, dialect)
+        await tx
+          .insertInto('policies')
+          .values(row)
+          .onConflict((conflict) => conflict.column('alias').doUpdateSet(changed))
+          .execute()
+      })
       return toPolicy(row)
     },
 
     async remove(alias) {
-      const removed = await db.deleteFrom('policies').where('alias', '=', alias).returning('alias').execute()
-      return removed.length > 0
+      return db.transaction().execute(async (tx) => {
+        await lockLog(tx, dialect)
+        const removed = await tx
+          .deleteFrom('policies')
+          .where('alias', '=', alias)
+          .returning('alias')
+          .execute()
+        return removed.length > 0
+      })
     },
   }
 }

@@ -9,11 +9,11 @@ const ROWS_PER_STATEMENT = 1_000
 type Pair = RunData['params'][number]
 
 /**
- * Adds params. One that is there with the same value stays as it is.
+ * Adds params. One that is there with the same value stays as it is. @returns How many are new.
  * @throws {ParamChanged} when one is there with another value
  */
-export async function addParams(tx: Tx, runId: string, params: readonly Pair[]): Promise<void> {
-  if (params.length === 0) return
+export async function addParams(tx: Tx, runId: string, params: readonly Pair[]): Promise<number> {
+  if (params.length === 0) return 0
   const rows = await tx
     .selectFrom('params')
     .select(['key', 'value'])
@@ -30,12 +30,9 @@ export async function addParams(tx: Tx, runId: string, params: readonly Pair[]):
     return before === undefined || before === value ? [] : [{ key, before, after: value }]
   })
   if (changes.length > 0) throw new ParamChanged(runId, changes)
-  await putPairs(
-    tx,
-    'params',
-    runId,
-    params.filter(({ key }) => !known.has(key)),
-  )
+  const added = params.filter(({ key }) => !known.has(key))
+  await putPairs(tx, 'params', runId, added)
+  return added.length
 }
 
 /** Sets tags or adds params: a new key goes behind the others, a known one keeps its place; the last of equals wins. */

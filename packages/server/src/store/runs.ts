@@ -7,7 +7,7 @@ import type { Db, RunTable, Tx } from './schema.ts'
 import { compileSearch, foundOf, type Searchable } from './search.ts'
 import type { Run, RunStore } from './store.ts'
 import { experimentNotFound, notActive, runNotFound } from './tracking-errors.ts'
-import { keepVerdict } from './verdicts.ts'
+import { keepVerdict, voidVerdict } from './verdicts.ts'
 
 const ofRun = { run_id: 'runs.id' }
 const SEARCHABLE: Searchable = {
@@ -115,7 +115,7 @@ export function createRunStore({ db, dialect, now, newId }: RunStoreContext): Ru
     log: (id, { metrics, params, tags }, principal) =>
       db.transaction().execute(async (tx) => {
         await lock(tx, id)
-        await addParams(tx, id, params)
+        if ((await addParams(tx, id, params)) > 0) await voidVerdict(tx, id)
         await addMetrics(tx, id, metrics)
         // An empty name is no name: MLflow ignores it.
         const kept = tags.filter(({ key, value }) => key !== NAME_TAG || value !== '')

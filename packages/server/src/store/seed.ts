@@ -2,6 +2,7 @@ import { TAG } from '@promptkeep/client/protocol'
 import { currentVersion, pointAlias } from './aliases.ts'
 import { lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
+import { guard } from './guard.ts'
 import { insertModel, insertVersion, readKind } from './insert.ts'
 import { type LockedModel, lockModel } from './model-rows.ts'
 import { nameTaken } from './name-taken.ts'
@@ -19,13 +20,13 @@ export function seedPrompt(context: StoreContext, draft: SeedDraft, author: Auth
     if (!existing) {
       const { name, description, promptTags: tags } = draft
       const model = await insertModel(tx, dialect, { name, description, tags, at })
-      return finish(tx, model, { draft, outcome: 'seeded', version: undefined, at }, author)
+      return finish(context, tx, model, { draft, outcome: 'seeded', version: undefined, at }, author)
     }
     const kind = await readKind(tx, existing.id)
     if (kind !== 'prompt') throw nameTaken(draft.name, 'prompt', kind)
     const half = await halfSeeded(tx, existing, draft)
     return half
-      ? finish(tx, existing, { draft, outcome: 'healed', version: half.version, at }, author)
+      ? finish(context, tx, existing, { draft, outcome: 'healed', version: half.version, at }, author)
       : { outcome: 'skipped', ...(await currentOf(tx, existing.id, draft.alias)) }
   })
 }
@@ -39,6 +40,7 @@ interface Finish {
 }
 
 async function finish(
+  context: StoreContext,
   tx: Tx,
   model: LockedModel,
   { draft, outcome, version, at }: Finish,
@@ -47,8 +49,23 @@ async function finish(
   const { alias, digest, commitMessage: description, versionTags: tags } = draft
   const content = { source: 'dummy-source', runId: '', runLink: '', description, tags, digest, at }
   const to = version ?? (await insertVersion(tx, model, content, author)).version
+  // A new name has nothing that a policy could protect. One with a past has: else deleting and seeding were a move.
+  if (await hasPast(tx, model))
+    await guard(tx, context, { kind: 'move', model, alias, to: { version: to, digest } }, author)
   await pointAlias(tx, { model, alias, from: undefined, to, digest, at }, author)
   return { outcome, current: { version: to, digest } }
+}
+
+/** Whether the log knows the name from an earlier prompt. */
+async function hasPast(tx: Tx, { id, name }: LockedModel): Promise<boolean> {
+  const row = await tx
+    .selectFrom('changes')
+    .select('seq')
+    .where((eb) => eb.or([eb('prompt', '=', name), eb('new_name', '=', name)]))
+    .where('model_id', '!=', id)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /**

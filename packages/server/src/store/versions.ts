@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { removeAliases } from './aliases.ts'
 import { appendChange, beforeAndAfter, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
+import { aliasesOf, guardAliases } from './guard.ts'
 import { insertVersion, requestIdOf } from './insert.ts'
 import { readModel, requireModel } from './model-rows.ts'
 import { compileSearch, foundOf, type Searchable } from './search.ts'
@@ -100,8 +101,11 @@ export function createVersionStore(context: StoreContext): VersionStore {
       write(async (tx) => {
         await lockLog(tx, dialect)
         const { modelId, digest } = await lockVersion(tx, dialect, name, version)
+        const model = { id: modelId, name }
+        const aliases = await aliasesOf(tx, modelId, version)
+        const forced = await guardAliases(tx, context, { kind: 'delete version', model, aliases }, author)
         const at = now()
-        await removeAliases(tx, { model: { id: modelId, name }, version, at }, author)
+        await removeAliases(tx, { model, version, at, forced }, author)
         await tx
           .updateTable('versions')
           // Its request may be made again: what it made is gone.
@@ -118,6 +122,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
             prompt: name,
             from: version,
             ...(digest !== null && { digest }),
+            ...(forced.size > 0 && { forced: true }),
             at,
           },
           author,
