@@ -1,11 +1,13 @@
 import type { Logger } from '@promptkeep/client/protocol'
 import { Hono } from 'hono'
+import { type Access, LOOPBACK_ACCESS } from './auth/access.ts'
 import { authenticate } from './auth/authenticate.ts'
 import { type Authority, createAuthority } from './auth/authority.ts'
 import { authorize } from './auth/authorize.ts'
+import { noTokenInUrl } from './auth/no-token-in-url.ts'
 import type { ServerEnv } from './env.ts'
 import { mlflowBodyLimit, ownBodyLimit } from './middleware/body-limits.ts'
-import { loopbackOnly } from './middleware/loopback-only.ts'
+import { hostAndOrigin } from './middleware/host-and-origin.ts'
 import { noWorkspaces } from './middleware/no-workspaces.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { safeHeaders } from './middleware/safe-headers.ts'
@@ -17,6 +19,8 @@ import { experiments } from './routes/mlflow/experiments.ts'
 import { modelVersions } from './routes/mlflow/model-versions.ts'
 import { registeredModels } from './routes/mlflow/registered-models.ts'
 import { runs } from './routes/mlflow/runs.ts'
+import { tokens } from './routes/tokens.ts'
+import { whoami } from './routes/whoami.ts'
 import type { Store } from './store/store.ts'
 
 const MLFLOW = ['/api/2.0/mlflow', '/ajax-api/2.0/mlflow']
@@ -34,6 +38,8 @@ export interface AppDeps {
   readonly now?: () => number
   /** Judges tokens. Default: one for `store`. */
   readonly authority?: Authority
+  /** From where and how often it may be asked. Default: from this machine, as often as anybody likes. */
+  readonly access?: Access
 }
 
 /** Middleware, routes, and the one `onError`. Needs no port: `app.request()` works in tests. */
@@ -45,19 +51,23 @@ export function createApp({
   random,
   now = Date.now,
   authority = createAuthority(store.tokens, { log, now, elapsedMs }),
+  access = LOOPBACK_ACCESS,
 }: AppDeps): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>()
   app.onError(onError(log))
   app.use(requestContext({ log, newId, elapsedMs }))
   app.use(safeHeaders)
-  app.use(loopbackOnly)
-  app.use(authenticate(authority))
+  app.use(noTokenInUrl)
+  app.use(hostAndOrigin(access))
+  app.use(authenticate({ authority, access, log, elapsedMs }))
   app.use(authorize)
 
   app.route('/', health(store, log))
   app.use(`${OWN}/*`, ownBodyLimit)
   app.route(OWN, governance(store, log))
   app.route(OWN, changes(store))
+  app.route(OWN, whoami(authority))
+  app.route(OWN, tokens(store, authority, log, now))
   for (const base of MLFLOW) {
     app.use(`${base}/*`, mlflowBodyLimit, noWorkspaces)
     app.route(base, registeredModels(store, log))

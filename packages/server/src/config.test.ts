@@ -10,6 +10,11 @@ describe('readConfig', () => {
       SHUTDOWN_GRACE_MS: 5000,
       LOG_LEVEL: 'info',
       ALLOW_MODEL_CONFIG_EDIT: false,
+      ALLOWED_HOSTS: [],
+      ALLOWED_ORIGINS: [],
+      TRUST_PROXY: 0,
+      RATE_LIMIT_PER_TOKEN: 1000,
+      RATE_LIMIT_PER_ADDRESS: 1000,
     })
   })
   it('reads every variable and leaves the others alone', () => {
@@ -20,6 +25,11 @@ describe('readConfig', () => {
       SHUTDOWN_GRACE_MS: '10',
       LOG_LEVEL: 'debug',
       ALLOW_MODEL_CONFIG_EDIT: 'true',
+      ALLOWED_HOSTS: 'Prompts.example.com, registry',
+      ALLOWED_ORIGINS: 'https://prompts.example.com,http://ui.example.com:8080',
+      TRUST_PROXY: '1',
+      RATE_LIMIT_PER_TOKEN: '0',
+      RATE_LIMIT_PER_ADDRESS: '50',
       PATH: '/bin',
     }
     expect(readConfig(env)).toEqual({
@@ -29,23 +39,40 @@ describe('readConfig', () => {
       SHUTDOWN_GRACE_MS: 10,
       LOG_LEVEL: 'debug',
       ALLOW_MODEL_CONFIG_EDIT: true,
+      ALLOWED_HOSTS: ['prompts.example.com', 'registry'],
+      ALLOWED_ORIGINS: ['https://prompts.example.com', 'http://ui.example.com:8080'],
+      TRUST_PROXY: 1,
+      RATE_LIMIT_PER_TOKEN: 0,
+      RATE_LIMIT_PER_ADDRESS: 50,
     })
   })
-  it.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1'])('listens on %s', (HOST) => {
-    expect(readConfig({ HOST }).HOST).toBe(HOST)
-  })
   it.each([
+    '127.0.0.1',
+    '127.8.8.8',
+    'localhost',
+    '::1',
     '0.0.0.0',
     '::',
     '192.168.1.20',
-    'example.com',
-    'localhost.example.com',
-    '127.0.0.1.example.com',
-    '',
-  ])('does not listen on %j before there are tokens', (HOST) => {
-    const said = `HOST must be a loopback address (127.0.0.1, ::1 or localhost) until the server has tokens; got "${HOST}"`
-    expect(() => readConfig({ HOST })).toThrow(new ConfigError(said))
+    'registry.example.com',
+  ])('listens on %s', (HOST) => {
+    expect(readConfig({ HOST }).HOST).toBe(HOST)
   })
+  it.each(['', ' ', 'a b', '127.0.0.1:80', 'http://localhost', '/tmp/socket', '[::1]'])(
+    '%j is no address to listen on',
+    (HOST) => {
+      expect(() => readConfig({ HOST })).toThrow(/^HOST must be an address of this machine, .*; got ".*"$/)
+    },
+  )
+  it.each(['a:80', 'http://a', 'a b', 'a/b', '*.example.com'])('%j is no host name', (ALLOWED_HOSTS) => {
+    expect(() => readConfig({ ALLOWED_HOSTS })).toThrow(/^ALLOWED_HOSTS must be host names/)
+  })
+  it.each(['*', 'example.com', 'https://a/', 'https://a/b', 'ftp://a', 'https://u:p@a', 'null'])(
+    '%j is no origin',
+    (ALLOWED_ORIGINS) => {
+      expect(() => readConfig({ ALLOWED_ORIGINS })).toThrow(/^ALLOWED_ORIGINS must be origins/)
+    },
+  )
   it.each(['', ' ', '5055x', '-1', '65536', '1e3', '99999999999999999999', '0x10'])(
     'PORT=%j is no port',
     (PORT) => {
@@ -63,7 +90,7 @@ describe('readConfig', () => {
   })
   it('names every bad variable at once', () => {
     const env = {
-      HOST: '0.0.0.0',
+      HOST: 'a b',
       PORT: 'x',
       LOG_LEVEL: 'loud',
       ALLOW_MODEL_CONFIG_EDIT: 'yes',

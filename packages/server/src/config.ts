@@ -1,5 +1,5 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
-import { isLoopback } from './loopback.ts'
 
 /** A setting that cannot be used; the message names every one of them. */
 export class ConfigError extends Error {
@@ -16,16 +16,30 @@ const whole = (least: number, most: number) => {
     .pipe(z.int().min(least, allowed).max(most, allowed))
 }
 
+const isHostName = (text: string) => /^[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i.test(text) && text.length <= 253
+const isAddress = (text: string) => isIP(text) !== 0 || isHostName(text)
+const isOrigin = (text: string) =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text
+
+const list = (isAllowed: (item: string) => boolean, allowed: string) =>
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.every(isAllowed), allowed)
+
 /** Every knob: its unit in its name, its default here only. */
 const Environment = z.object({
   HOST: z
     .string()
-    .refine(
-      isLoopback,
-      'must be a loopback address (127.0.0.1, ::1 or localhost) until the server has tokens',
-    )
+    .refine(isAddress, 'must be an address of this machine, such as 127.0.0.1, ::1 or 0.0.0.0 (all of IPv4)')
     .default('127.0.0.1')
-    .describe('address to listen on; loopback only'),
+    .describe('address to listen on; one that is not loopback needs a token to exist'),
   PORT: whole(0, 65_535).default(5055).describe('port to listen on; 0 takes a free one'),
   DATABASE_URL: z
     .string()
@@ -44,6 +58,25 @@ const Environment = z.object({
     .default('false')
     .transform((value) => value === 'true')
     .describe("takes MLflow's set_prompt_model_config, which edits a version in place"),
+  ALLOWED_HOSTS: list(
+    (host) => host === '*' || isHostName(host),
+    'must be host names without a port, separated by commas, or *',
+  )
+    .transform((hosts) => hosts.map((host) => host.toLowerCase()))
+    .describe('names other than those of loopback by which the server may be asked, by commas; `*`: any'),
+  ALLOWED_ORIGINS: list(
+    isOrigin,
+    'must be origins such as https://prompts.example.com, separated by commas, without a path',
+  ).describe('origins other than loopback whose pages may write, by commas'),
+  TRUST_PROXY: whole(0, 10)
+    .default(0)
+    .describe('how many proxies stand before the server, whose X-Forwarded-For is believed'),
+  RATE_LIMIT_PER_TOKEN: whole(0, 1_000_000)
+    .default(1000)
+    .describe('requests that a token may make in a second, twice as many at once; 0: any number'),
+  RATE_LIMIT_PER_ADDRESS: whole(0, 1_000_000)
+    .default(1000)
+    .describe('the same for an address, once there are tokens; 0: any number'),
 })
 
 export type Config = Readonly<z.infer<typeof Environment>>
@@ -63,8 +96,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 export const settings = (): { name: string; default: string; meaning: string }[] =>
   Object.entries(Environment.shape).map(([name, field]) => ({
     name,
-    default: String(Environment.parse({})[name as keyof Config]),
+    default: String(Environment.parse({})[name as keyof Config]) || '(none)',
     meaning: field.description ?? '',
   }))
 
-const withoutPassword = (text: string) => text.replace(/:\/\/[^@/]*@/, '://…@')
+/** A text about to be shown, such as a database's URL. */
+export const withoutPassword = (text: string) => text.replace(/:\/\/[^@/]*@/, '://…@')

@@ -1,4 +1,8 @@
 export { type AppDeps, createApp } from './app.ts'
+export type { Access } from './auth/access.ts'
+export type { Authority } from './auth/authority.ts'
+export type { NewToken, TokenDraft } from './auth/create-token.ts'
+export { openTokens, type Tokens } from './auth/open-tokens.ts'
 export { type Config, ConfigError, readConfig, settings } from './config.ts'
 export { createLog } from './log.ts'
 export { type RunningServer, StartError, start } from './main.ts'

@@ -4,8 +4,10 @@ import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import type { Logger } from '@promptkeep/client/protocol'
 import { createApp } from './app.ts'
-import type { Config } from './config.ts'
+import { accessOf, needsTokens } from './auth/access.ts'
+import { type Config, withoutPassword } from './config.ts'
 import { openStore } from './store/open-store.ts'
+import type { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
 export interface RunningServer {
@@ -22,19 +24,23 @@ export class StartError extends Error {
 
 /**
  * Opens the database, then listens. Signals are the caller's business, and it never ends the process.
- * @throws {SqlError} The database cannot be opened. @throws {StartError} The address cannot be listened on.
+ * @throws {SqlError} The database cannot be opened.
+ * @throws {StartError} The address cannot be listened on, or it is open to other machines and there is no token yet.
  */
 export async function start(config: Config, log: Logger): Promise<RunningServer> {
   const store = await openStore(config.DATABASE_URL, {
     allowModelConfigEdit: config.ALLOW_MODEL_CONFIG_EDIT,
     onConnectionError: ({ message }) => log.warn({ err: { message } }, 'database.disconnected'),
   })
+  const access = accessOf(config)
+  if (needsTokens(access) && !(await hasTokens(store))) throw noTokens(config)
   const app = createApp({
     store,
     log,
     newId: randomUUID,
     elapsedMs: () => performance.now(),
     random: Math.random,
+    access,
   })
   const server = await listen(app.fetch, config).catch(async (error: unknown) => {
     await store.close()
@@ -64,6 +70,24 @@ export async function start(config: Config, log: Logger): Promise<RunningServer>
     },
   }
 }
+
+/** Closes the store when there are none, or when it cannot tell. */
+async function hasTokens(store: Store): Promise<boolean> {
+  let has = false
+  try {
+    has = await store.tokens.any()
+    return has
+  } finally {
+    if (!has) await store.close()
+  }
+}
+
+const noTokens = ({ HOST, DATABASE_URL }: Config) =>
+  new StartError(
+    `Other machines could reach this server (HOST ${HOST}, ALLOWED_HOSTS or TRUST_PROXY), and it has no tokens yet, ` +
+      'so everybody could do everything. Make the first one with: ' +
+      `promptkeep token create NAME --role admin --database ${withoutPassword(DATABASE_URL)}`,
+  )
 
 /** @throws {StartError} */
 function listen(fetch: Parameters<typeof serve>[0]['fetch'], { HOST, PORT }: Config): Promise<Server> {

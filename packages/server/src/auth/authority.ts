@@ -3,7 +3,12 @@ import type { Principal, Token, TokenStore } from '../store/store.ts'
 import { hashSecret, parseToken, sameHash } from './token.ts'
 
 export type Verdict =
-  | { readonly kind: 'good'; readonly principal: Principal; readonly expiresAt: number | undefined }
+  | {
+      readonly kind: 'good'
+      readonly principal: Principal
+      /** Of the secret. */
+      readonly hash: string
+    }
   /** The secret was right: who holds it may be told what became of the token. */
   | { readonly kind: 'revoked' | 'expired'; readonly name: string; readonly at: number }
   | { readonly kind: 'wrong' }
@@ -11,8 +16,6 @@ export type Verdict =
 export interface Authority {
   /** Whether a token was ever made: from then on nobody is anonymous. @throws when the database does not answer */
   hasTokens(): Promise<boolean>
-  /** As {@link hasTokens} said last, without asking; false before it was asked. */
-  knowsTokens(): boolean
   judge(text: string): Promise<Verdict>
   /** Whether a principal that was good when its request began still is: for answers that go on for long. */
   stillGood(principal: Principal): Promise<boolean>
@@ -104,7 +107,6 @@ export function createAuthority(
   return {
     // `any` never turns false again: tokens are revoked, not deleted.
     hasTokens: async () => any || (isFresh(askedAt) ? any : ask()),
-    knowsTokens: () => any,
 
     async judge(text) {
       const parts = parseToken(text)
@@ -113,11 +115,11 @@ export function createAuthority(
       const isSame = sameHash(given, token?.hash ?? NO_HASH)
       if (!token || !isSame) return { kind: 'wrong' }
       const at = now()
-      const { id, name, roles, expiresAt } = token
+      const { id, name, roles, hash } = token
       const ended = endOf(token, at)
       if (ended) return { ...ended, name }
       noteUse(token, at)
-      return { kind: 'good', principal: { actor: name, roles, tokenId: id }, expiresAt }
+      return { kind: 'good', principal: { actor: name, roles, tokenId: id }, hash }
     },
 
     async stillGood({ tokenId }) {

@@ -353,8 +353,12 @@ export interface TokenStore {
   find(id: string): Promise<(Token & { readonly hash: string }) | undefined>
   /** Oldest first. */
   list(): Promise<readonly Token[]>
-  /** By id or name; a second time changes nothing. @throws {RegistryError} 404 when there is none */
-  revoke(idOrName: string): Promise<Token>
+  /**
+   * By id or name; a second time changes nothing. @throws {RegistryError} 404 when there is none
+   * @throws {InvalidInput} for the last valid token of an admin, without `evenLastAdmin`
+   */
+  revoke(idOrName: string, options?: { readonly evenLastAdmin?: boolean }): Promise<Token>
+  /** Notes a use; the latest stays. */
   used(id: string, at: number): Promise<void>
   /** Whether one was ever made: from then on nobody is anonymous. */
   any(): Promise<boolean>

@@ -1,5 +1,5 @@
-import { RegistryError, type Role } from '@promptkeep/client/protocol'
-import type { Selectable } from 'kysely'
+import { InvalidInput, RegistryError, type Role } from '@promptkeep/client/protocol'
+import { type Selectable, sql } from 'kysely'
 import type { StoreContext } from './context.ts'
 import type { TokenTable } from './schema.ts'
 import type { Token, TokenStore } from './store.ts'
@@ -40,25 +40,33 @@ export function createTokenStore({ db, dialect, now }: StoreContext): TokenStore
       )
     },
 
-    async revoke(idOrName) {
-      const row = await db
-        .selectFrom('tokens')
-        .selectAll()
-        .where((eb) => eb.or([eb('id', '=', idOrName), eb('name', '=', idOrName)]))
-        .executeTakeFirst()
-      if (!row) throw noSuchToken(idOrName)
-      const revoked = { ...row, revoked_at: row.revoked_at ?? now() }
-      await db
-        .updateTable('tokens')
-        .set({ revoked_at: revoked.revoked_at })
-        .where('id', '=', row.id)
-        .where('revoked_at', 'is', null)
-        .execute()
-      return toToken(revoked)
-    },
+    revoke: (idOrName, { evenLastAdmin = false } = {}) =>
+      db.transaction().execute(async (tx) => {
+        // All of them, in one order: of two admins who revoke each other, the second sees that it is the last.
+        const rows = await sql<Selectable<TokenTable>>`
+          select * from tokens order by id ${dialect.forUpdate}`.execute(tx)
+        const row =
+          rows.rows.find(({ id }) => id === idOrName) ?? rows.rows.find(({ name }) => name === idOrName)
+        if (!row) throw noSuchToken(idOrName)
+        if (row.revoked_at !== null) return toToken(row)
+        const at = now()
+        const isValidAdmin = ({ roles, revoked_at, expires_at }: Selectable<TokenTable>) =>
+          roles.split(',').includes('admin') &&
+          revoked_at === null &&
+          (expires_at === null || expires_at > at)
+        const isOnlyAdmin = isValidAdmin(row) && rows.rows.filter(isValidAdmin).length === 1
+        if (isOnlyAdmin && !evenLastAdmin) throw lastAdmin(row.name)
+        await tx.updateTable('tokens').set({ revoked_at: at }).where('id', '=', row.id).execute()
+        return toToken({ ...row, revoked_at: at })
+      }),
 
     async used(id, at) {
-      await db.updateTable('tokens').set({ last_used_at: at }).where('id', '=', id).execute()
+      await db
+        .updateTable('tokens')
+        .set({ last_used_at: at })
+        .where('id', '=', id)
+        .where((eb) => eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<', at)]))
+        .execute()
     },
 
     async any() {
@@ -90,3 +98,9 @@ const noSuchToken = (idOrName: string) =>
     status: 404,
     mlflowCode: 'RESOURCE_DOES_NOT_EXIST',
   })
+
+const lastAdmin = (name: string) =>
+  new InvalidInput(
+    `${name} is the last valid token of an admin: without it nobody could make tokens by this server. ` +
+      'Make another admin token first, or revoke it with force.',
+  )

@@ -1,0 +1,62 @@
+import { createBoundedMap } from './bounded-map.ts'
+
+export interface LockOut {
+  /** How long credentials of this address are refused yet, in milliseconds. 0: they are judged. */
+  lockedForMs(address: string): number
+  /** Notes a wrong credential. @returns For how long the address is locked out by it; 0: it is not. */
+  failed(address: string): number
+  /** Notes a right one, by the hash of its secret. */
+  succeeded(address: string, hash: string): void
+  /** Whether this one was right from this address lately: a stranger's guesses must not stop who works there. */
+  hasSucceeded(address: string, hash: string): boolean
+}
+
+interface Guesses {
+  /** Of the last minute, oldest first. */
+  readonly at: readonly number[]
+  readonly lockedUntil: number
+  /** How often it was locked out in a row. */
+  readonly times: number
+}
+
+const MOST_WRONG = 10
+const WITHIN_MS = 60_000
+const FIRST_MS = 60_000
+const LONGEST_MS = 15 * 60_000
+/** After as long without being locked out, the next time is a first one. */
+const FORGIVEN_MS = 60 * 60_000
+const MOST_ADDRESSES = 10_000
+const MOST_TOKENS = 16
+
+/** Ten wrong credentials of an address within a minute: it is not listened to for 1, 2, 4, 8, then 15 minutes. */
+export function createLockOut(elapsedMs: () => number): LockOut {
+  const guesses = createBoundedMap<Guesses>(MOST_ADDRESSES)
+  const right = createBoundedMap<readonly string[]>(MOST_ADDRESSES)
+
+  return {
+    lockedForMs: (address) => Math.max(0, (guesses.get(address)?.lockedUntil ?? 0) - elapsedMs()),
+
+    failed(address) {
+      const now = elapsedMs()
+      const before = guesses.get(address)
+      const at = [...(before?.at ?? []).filter((time) => now - time < WITHIN_MS), now]
+      const forgiven = before === undefined || now - before.lockedUntil > FORGIVEN_MS
+      const times = forgiven ? 0 : before.times
+      if (at.length < MOST_WRONG) {
+        guesses.set(address, { at, lockedUntil: before?.lockedUntil ?? 0, times })
+        return 0
+      }
+      const lockedMs = Math.min(FIRST_MS * 2 ** times, LONGEST_MS)
+      guesses.set(address, { at: [], lockedUntil: now + lockedMs, times: times + 1 })
+      return lockedMs
+    },
+
+    succeeded(address, hash) {
+      const known = right.get(address) ?? []
+      if (known.includes(hash)) return
+      right.set(address, [...known.slice(-MOST_TOKENS + 1), hash])
+    },
+
+    hasSucceeded: (address, hash) => right.get(address)?.includes(hash) ?? false,
+  }
+}
