@@ -1,5 +1,6 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
 import type { Logger } from '@promptkeep/client/protocol'
-import { Hono } from 'hono'
+import type { Hono } from 'hono'
 import { type Access, LOOPBACK_ACCESS } from './auth/access.ts'
 import { authenticate } from './auth/authenticate.ts'
 import { type Authority, createAuthority } from './auth/authority.ts'
@@ -12,13 +13,16 @@ import { noWorkspaces } from './middleware/no-workspaces.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { safeHeaders } from './middleware/safe-headers.ts'
 import { noSuchPath, onError } from './on-error.ts'
+import { describeApi } from './openapi/describe-api.ts'
 import { changes } from './routes/changes.ts'
+import { docs } from './routes/docs.ts'
 import { governance } from './routes/governance.ts'
 import { health } from './routes/health.ts'
 import { experiments } from './routes/mlflow/experiments.ts'
 import { modelVersions } from './routes/mlflow/model-versions.ts'
 import { registeredModels } from './routes/mlflow/registered-models.ts'
 import { runs } from './routes/mlflow/runs.ts'
+import { policies } from './routes/policies.ts'
 import { tokens } from './routes/tokens.ts'
 import { whoami } from './routes/whoami.ts'
 import type { Store } from './store/store.ts'
@@ -53,7 +57,7 @@ export function createApp({
   authority = createAuthority(store.tokens, { log, now, elapsedMs }),
   access = LOOPBACK_ACCESS,
 }: AppDeps): Hono<ServerEnv> {
-  const app = new Hono<ServerEnv>()
+  const app = new OpenAPIHono<ServerEnv>() // collects what its routers say of themselves
   app.onError(onError(log))
   app.use(requestContext({ log, newId, elapsedMs }))
   app.use(safeHeaders)
@@ -64,7 +68,12 @@ export function createApp({
 
   app.route('/', health(store, log))
   app.use(`${OWN}/*`, ownBodyLimit)
+  app.route(
+    OWN,
+    docs(() => describeApi(app)),
+  )
   app.route(OWN, governance(store, log))
+  app.route(OWN, policies(store, log))
   app.route(OWN, changes(store))
   app.route(OWN, whoami(authority))
   app.route(OWN, tokens(store, authority, log, now))

@@ -9,25 +9,29 @@ export const text = z.string('a text')
 export const whole = z.int('a whole number')
 
 /** One change, as `fromChange` writes it. */
-export const Change = z.object({
-  seq: whole.optional(),
-  kind: text,
-  prompt: text,
-  alias: text.optional(),
-  from: whole.optional(),
-  to: whole.optional(),
-  new_name: text.optional(),
-  digest: text.optional(),
-  actor: text.optional(),
-  reason: text.optional(),
-  evidence: text.optional(),
-  forced: z.boolean().optional(),
-  restores: whole.optional(),
-  at: whole,
-})
+export const Change = z
+  .object({
+    seq: whole.optional(),
+    kind: text,
+    prompt: text,
+    alias: text.optional(),
+    from: whole.optional(),
+    to: whole.optional(),
+    new_name: text.optional(),
+    digest: text.optional(),
+    actor: text.optional(),
+    reason: text.optional(),
+    evidence: text.optional(),
+    forced: z.boolean().optional(),
+    restores: whole.optional(),
+    at: whole,
+  })
+  .openapi('Change')
 
 /** MLflow's error body. */
-export const Refusal = z.object({ error_code: text, message: text, sqlstate: text, error_class: text })
+export const Refusal = z
+  .object({ error_code: text, message: text, sqlstate: text, error_class: text })
+  .openapi('Refusal')
 
 export const json = <S extends z.ZodType>(schema: S, description: string) => ({
   description,

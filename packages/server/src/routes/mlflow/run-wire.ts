@@ -1,11 +1,13 @@
+import type { z } from '@hono/zod-openapi'
 import type { Experiment, Metric, Run } from '../../store/store.ts'
+import type { WireExperiment, WireMetric, WireRun, WireRunInfo } from './answers.ts'
 import { listed, pairs } from './wire.ts'
 
 /*
  * Experiments and runs as MLflow's protobuf JSON prints them.
  */
 
-export const wireExperiment = (experiment: Experiment) => ({
+export const wireExperiment = (experiment: Experiment): z.infer<typeof WireExperiment> => ({
   experiment_id: experiment.id,
   name: experiment.name,
   artifact_location: experiment.artifactLocation,
@@ -16,7 +18,7 @@ export const wireExperiment = (experiment: Experiment) => ({
   workspace: 'default',
 })
 
-export const wireRunInfo = (run: Run) => ({
+export const wireRunInfo = (run: Run): z.infer<typeof WireRunInfo> => ({
   run_uuid: run.id,
   experiment_id: run.experimentId,
   run_name: run.name,
@@ -30,7 +32,7 @@ export const wireRunInfo = (run: Run) => ({
 })
 
 /** A run with its data. A run just made has no `outputs` yet, in MLflow's answer too. */
-export const wireRun = (run: Run) => ({
+export const wireRun = (run: Run): z.infer<typeof WireRun> => ({
   info: wireRunInfo(run),
   data: {
     ...listed('metrics', run.metrics.map(wireMetric)),
@@ -40,7 +42,7 @@ export const wireRun = (run: Run) => ({
   inputs: {},
 })
 
-const wireMetric = ({ key, value, timestamp, step }: Metric) => ({
+const wireMetric = ({ key, value, timestamp, step }: Metric): z.infer<typeof WireMetric> => ({
   key,
   // JSON has no NaN; an infinite value was stored as the largest number.
   value: Number.isNaN(value) ? 'NaN' : value,

@@ -1,4 +1,6 @@
+import type { z } from '@hono/zod-openapi'
 import type { ModelVersion, RegisteredModel, Tags } from '../../store/store.ts'
+import type { WireModel, WireVersion } from './answers.ts'
 
 /*
  * Our rows as MLflow's protobuf JSON prints them: unset fields and empty lists are left out, versions are strings,
@@ -17,7 +19,7 @@ export const pairs = (tags: Tags): { key: string; value: string }[] =>
 export const tagsOf = (sent: readonly { key: string; value: string }[]): Tags =>
   Object.fromEntries(sent.map(({ key, value }) => [key, value]))
 
-export const wireModel = (model: RegisteredModel) => ({
+export const wireModel = (model: RegisteredModel): z.infer<typeof WireModel> => ({
   name: model.name,
   creation_timestamp: model.createdAt,
   last_updated_timestamp: model.updatedAt,
@@ -30,7 +32,7 @@ export const wireModel = (model: RegisteredModel) => ({
   ),
 })
 
-export const wireVersion = (version: ModelVersion) => ({
+export const wireVersion = (version: ModelVersion): z.infer<typeof WireVersion> => ({
   name: version.name,
   version: String(version.version),
   creation_timestamp: version.createdAt,
