@@ -4,15 +4,23 @@ import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
 import { history } from './commands/history.ts'
 import { list } from './commands/list.ts'
+import { policy } from './commands/policy.ts'
 import { pull } from './commands/pull.ts'
 import { push } from './commands/push.ts'
 import { register } from './commands/register.ts'
+import { resolve } from './commands/resolve.ts'
+import { rollback } from './commands/rollback.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
+import { token } from './commands/token.ts'
+import { whoami } from './commands/whoami.ts'
 import type { Io } from './io.ts'
 
-const COMMANDS = [serve, list, show, register, alias, diff, history, status, push, pull, evalCommand]
+const COMMANDS = [
+  ...[serve, list, show, register, alias, rollback, diff, history, resolve, status, push, pull, evalCommand],
+  ...[token, policy, whoami],
+]
 
 /** The whole command line. Nothing is printed, read or ended but through `io`. */
 export function createProgram(io: Io, version: string): Command {
@@ -33,6 +41,12 @@ export function createProgram(io: Io, version: string): Command {
       // A line of its own, as this command's own suggestions are.
       outputError: (text, write) => write(text.replace(/\n\((Did you mean .*\?)\)/, '\n$1')),
     })
-  for (const make of COMMANDS) program.addCommand(make(io).copyInheritedSettings(program))
+  for (const make of COMMANDS) program.addCommand(inherit(make(io), program))
   return program
+}
+
+/** Streams, errors and help are the program's, also of commands within a command. */
+function inherit(command: Command, program: Command): Command {
+  for (const inner of command.commands) inherit(inner, program)
+  return command.copyInheritedSettings(program)
 }

@@ -1,9 +1,10 @@
 import { hasCode, type Registry } from '@promptkeep/client'
-import type { Admin } from '@promptkeep/client/admin'
+import { type Admin, ROLES, type Role } from '@promptkeep/client/admin'
 import { checkAlias, refuse } from '@promptkeep/client/protocol'
 import { Command } from 'commander'
 import { CliError } from './cli-error.ts'
 import type { Io } from './io.ts'
+import { suggest } from './suggest.ts'
 
 /** Options of every command that speaks to a registry. */
 export interface RegistryFlags {
@@ -32,6 +33,10 @@ export const describeCommand = (name: string, summary: string, ...examples: read
       'after',
       `\nExample${examples.length > 1 ? 's' : ''}:\n${examples.map((text) => `  $ promptkeep ${text}\n`).join('')}`,
     )
+
+/** A command that only has commands: without one it prints its help, and it is exit 2. */
+export const groupCommand = (name: string, summary: string, ...examples: readonly string[]): Command =>
+  describeCommand(name, summary, ...examples).helpCommand(false)
 
 /**
  * Opens the registry that the flags and the environment name, and closes it whatever happens. It is strict: a
@@ -97,6 +102,24 @@ export const versionNumber =
     /^v?\d+$/.test(text)
       ? wholeNumber(field, 1, 2_147_483_647)(text.replace(/^v/, ''))
       : refuse(field, text, 'a version number')
+
+/** What `--expect` takes. */
+export function expectedVersion(text: string): number | 'none' {
+  if (text === 'none') return text
+  if (!/^v?\d+$/.test(text))
+    refuse('--expect', text, 'a version number, or "none" for an alias that is unset')
+  return versionNumber('--expect')(text)
+}
+
+/** `promoter,evaluator` */
+export const roleList =
+  (field: string) =>
+  (text: string): readonly Role[] =>
+    text.split(',').map((given) => {
+      const role = ROLES.find((known) => known === given.trim())
+      const near = suggest(given.trim(), ROLES)
+      return role ?? refuse(field, given, `of ${ROLES.join(', ')}${near && ` (${near})`}`)
+    })
 
 /** An alias that may be set. Checked before anything is asked or written. */
 export const aliasName =

@@ -30,9 +30,18 @@ function explain(error: unknown): { message: string; hint?: string | undefined; 
     return { message: `the registry cannot be reached: ${message}`, hint, exitCode: 2 }
   }
   if (hasCode(error, 'CONFLICT', 'DIGEST_MISMATCH')) return { message, exitCode: 1 }
-  if (error instanceof Error && 'code' in error) return { message, exitCode: 2 }
+  if (error instanceof Error && 'code' in error) return { message, hint: hintFor(error), exitCode: 2 }
   const hint = error instanceof Error ? error.stack?.split('\n').slice(1).join('\n') : undefined
   return { message: `unexpected: ${message}`, hint, exitCode: 2 }
+}
+
+/** The message says what was refused; this, where to look. */
+function hintFor(error: unknown): string | undefined {
+  if (hasCode(error, 'FORBIDDEN'))
+    return 'What you may do: promptkeep whoami   What an alias asks for: promptkeep policy list'
+  if (hasCode(error, 'UNAUTHENTICATED'))
+    return 'An admin makes a token with: promptkeep token create NAME --role ROLE'
+  return undefined
 }
 
 const hasAnswered = (error: unknown): boolean =>

@@ -1,4 +1,5 @@
 import { createRegistry } from '@promptkeep/client'
+import type { Admin } from '@promptkeep/client/admin'
 import { createMemoryTransport, type MemoryTransport } from '@promptkeep/client/testing'
 import type { Effects, ExitCode } from './io.ts'
 import { main } from './main.ts'
@@ -41,9 +42,7 @@ export function createTestCli(
         now: Date.now,
         readStdin: async () => undefined,
         createRegistry: (options) => createRegistry({ ...options, transport }),
-        createAdmin: () => {
-          throw new Error('no admin calls in this test')
-        },
+        createAdmin: () => adminOf(transport),
         git: async () => undefined,
         loadServer: () => Promise.reject(new Error('no server in this test')),
         untilStopped: () => new Promise(() => {}),
@@ -53,5 +52,23 @@ export function createTestCli(
       })
       return { code, ...written }
     },
+  }
+}
+
+/** The log of the registry in memory, whole: what else an admin asks needs a server. */
+function adminOf(transport: MemoryTransport): Admin {
+  const none = () => Promise.reject(new Error('no server in this test'))
+  return {
+    address: transport.address,
+    capabilities: (limits) => transport.capabilities(limits),
+    changes: ({ prompt = '', ...page } = {}, limits) => transport.changes(prompt, page, limits),
+    whoami: none,
+    follow: () => {
+      throw new Error('no server in this test')
+    },
+    resolve: none,
+    rollback: none,
+    tokens: { create: none, list: none, revoke: none },
+    policies: { list: none, set: none, remove: none },
   }
 }

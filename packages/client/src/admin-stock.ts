@@ -1,4 +1,4 @@
-import type { ChangeFilter, Rollback } from './admin.ts'
+import type { ChangeFilter, Rollback } from './admin-port.ts'
 import type { Resolution, ResolvedPrompt } from './admin-wire.ts'
 import { Conflict, hasCode, InvalidInput } from './errors.ts'
 import { type StockOptions, stockChanges, stockMove } from './mlflow-stock.ts'

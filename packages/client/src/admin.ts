@@ -3,144 +3,29 @@
  * at another time, rollbacks, tokens and policies. Nothing here caches, and nothing falls back.
  * @module
  */
+import type { Admin, AdminOptions, Rollback } from './admin-port.ts'
 import { stockLog, stockResolve, stockRollback } from './admin-stock.ts'
-import {
-  type Identity,
-  type MadeToken,
-  type Policy,
-  type Resolution,
-  type Token,
-  toIdentity,
-  toMadeToken,
-  toPolicy,
-  toResolution,
-  toToken,
-} from './admin-wire.ts'
+import { toIdentity, toMadeToken, toPolicy, toResolution, toToken } from './admin-wire.ts'
 import { askCapabilities } from './capabilities.ts'
 import { readConnection } from './connection.ts'
 import { InvalidInput, RegistryError } from './errors.ts'
-import { followChanges, type LogEvent } from './follow-changes.ts'
+import { followChanges } from './follow-changes.ts'
 import { createHttp, type HttpRequest, type Send } from './http.ts'
 import { mlflowApi } from './mlflow-api.ts'
 import type { StockOptions } from './mlflow-stock.ts'
 import { OWN_ROOT, toChange } from './own-wire.ts'
 import { checkLimits } from './query.ts'
 import { checkObject, refuse } from './refuse.ts'
-import { ROLES, type Role } from './roles.ts'
-import { DEFAULT_TRACKING_URI, type Env, readEnvironment } from './settings.ts'
-import type { Capabilities, Change, ChangeKind, Page, PageRequest, RequestOptions } from './transport.ts'
+import { ROLES } from './roles.ts'
+import { DEFAULT_TRACKING_URI, readEnvironment } from './settings.ts'
+import type { Capabilities, RequestOptions } from './transport.ts'
 import { checkAlias, checkChain, checkName, checkNote, checkVersion } from './validate.ts'
 import { readList, readRecord, toPage } from './wire.ts'
 
+export type * from './admin-port.ts'
 export type { Identity, MadeToken, Policy, Resolution, ResolvedPrompt, Token } from './admin-wire.ts'
 export type { LogEvent } from './follow-changes.ts'
 export { ROLES, type Role } from './roles.ts'
-
-export interface AdminOptions {
-  /** Default: `MLFLOW_TRACKING_URI`, then `http://127.0.0.1:5055`. Our server; of a stock MLflow server see each method. */
-  readonly trackingUri?: string
-  /** Longest wait for one call in milliseconds, retries included. Default 10 000. */
-  readonly timeoutMs?: number
-  /** Credentials are read from here, as MLflow's own clients read them. Default `process.env` where there is one. */
-  readonly env?: Env
-  readonly fetch?: typeof fetch
-  /** Milliseconds since the epoch. */
-  readonly now?: () => number
-  /** 0 ≤ n < 1, for jitter. */
-  readonly random?: () => number
-  /** A new id for each call that must have its effect once. Default: a random UUID. */
-  readonly newId?: () => string
-}
-
-/** Absent: whatever it is. `since` and `until` are milliseconds since the epoch, both included. */
-export interface ChangeFilter extends PageRequest {
-  /** Changes under one name, with those from before it was renamed to it. */
-  readonly prompt?: string | undefined
-  readonly kinds?: readonly ChangeKind[] | undefined
-  readonly alias?: string | undefined
-  /** Name of the token that made it. */
-  readonly actor?: string | undefined
-  readonly since?: number | undefined
-  readonly until?: number | undefined
-}
-
-export interface ResolveQuery {
-  /** One alias or a chain: the first that a prompt has answers. Default `production`. */
-  readonly alias?: string | readonly string[] | undefined
-  /** What they said then, in milliseconds since the epoch. Default: now. */
-  readonly at?: number | undefined
-}
-
-export interface Rollback {
-  readonly name: string
-  /** Default: the alias of the row `toSeq` when that is about one, else `production`. */
-  readonly alias?: string | undefined
-  /** The row of the log whose state comes back. Default: the state before the alias's last change. */
-  readonly toSeq?: number | undefined
-  readonly reason: string
-  /** The version that the caller believes is current, `null` for "unset"; absent = do not compare. */
-  readonly expected?: number | null | undefined
-}
-
-/**
- * Every method rejects with a `RegistryError`: `UNAUTHENTICATED`, `FORBIDDEN` with the role or the clause that is
- * missing, `INVALID_INPUT` (also for what a stock MLflow server does not have), absence, `CONFLICT`, or an outage.
- */
-export interface Admin {
-  /** Where it asks: never holds credentials. */
-  readonly address: string
-  /** Asked once, and remembered while the server answers. */
-  capabilities(limits?: RequestOptions): Promise<Capabilities>
-  whoami(limits?: RequestOptions): Promise<Identity>
-  /** The log, newest first. On stock MLflow: the last move of each alias, as far as it was recorded, on one page. */
-  changes(filter?: ChangeFilter, limits?: RequestOptions): Promise<Page<Change>>
-  /**
-   * The log from now on (or after a `seq`), as it is written, until the signal is aborted. It resumes by itself; what
-   * it rejects with is a first connection that fails, or a refusal.
-   */
-  follow(options: {
-    readonly signal: AbortSignal
-    readonly after?: number | undefined
-  }): AsyncGenerator<LogEvent>
-  /** Many prompts in one answer, as of one change of the log. On stock MLflow: one by one, and never of the past. */
-  resolve(names: readonly string[], query?: ResolveQuery, limits?: RequestOptions): Promise<Resolution>
-  /**
-   * Brings back what an alias said: its version and its rollout, as one or more changes. A retry inside is the same
-   * rollback. On stock MLflow: the version before the last move that is recorded. @throws {Conflict}
-   */
-  rollback(rollback: Rollback, limits?: RequestOptions): Promise<readonly Change[]>
-  readonly tokens: {
-    /** Never sent twice: when the answer is lost, `list` tells whether it was made. */
-    create(
-      draft: {
-        readonly name: string
-        readonly roles: readonly Role[]
-        readonly expiresInSeconds?: number | undefined
-      },
-      limits?: RequestOptions,
-    ): Promise<MadeToken>
-    /** Oldest first, with those that are revoked or expired. */
-    list(limits?: RequestOptions): Promise<readonly Token[]>
-    /** By id or name; a second time changes nothing. */
-    revoke(idOrName: string, limits?: RequestOptions): Promise<Token>
-  }
-  readonly policies: {
-    list(limits?: RequestOptions): Promise<readonly Policy[]>
-    /** Replaces the alias's whole policy. Default: writers, promoters and admins may move it, and nothing is required. */
-    set(
-      policy: {
-        readonly alias: string
-        readonly roles?: readonly Role[] | undefined
-        readonly reasonRequired?: boolean | undefined
-        readonly evidenceRequired?: boolean | undefined
-        readonly maxAgeSeconds?: number | undefined
-      },
-      limits?: RequestOptions,
-    ): Promise<Policy>
-    /** @returns whether there was one */
-    remove(alias: string, limits?: RequestOptions): Promise<boolean>
-  }
-}
 
 /** @throws {InvalidInput} for a bad option, an address or a credential that cannot be used; before any request */
 export function createAdmin(options: AdminOptions = {}): Admin {
@@ -263,8 +148,9 @@ export function createAdmin(options: AdminOptions = {}): Admin {
           toToken,
         )
       },
-      async revoke(idOrName, limits) {
-        const request = { method: 'POST', path: 'tokens/revoke', body: { token: idOrName } } as const
+      async revoke(idOrName, { force } = {}, limits) {
+        const body = { token: idOrName, force }
+        const request = { method: 'POST', path: 'tokens/revoke', body } as const
         try {
           return toToken(await ours('tokens', request, limits))
         } catch (error) {

@@ -118,7 +118,8 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
   }
 
   function point({ name, alias, to, expected, reason, evidence, force }: AliasMove): Change {
-    if (force && !reason) throw new InvalidInput('force needs a reason')
+    // There are no policies here: nothing is ever forced, and what cannot be forced elsewhere cannot be here.
+    if (force && !reason) throw new InvalidInput('force needs a reason, for the history keeps it')
     const prompt = row(name)
     const target = versionOf(name, to)
     const from = prompt.aliases.get(alias)
@@ -131,7 +132,7 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
     }
     prompt.aliases.set(alias, to)
     prompt.hadAlias = true
-    const optional = defined({ from, reason, evidence, forced: force ? true : undefined })
+    const optional = defined({ from, reason, evidence })
     return log({
       kind: 'alias.moved',
       prompt: name,

@@ -1,5 +1,4 @@
 import { Conflict, hasCode, type Registry } from '@promptkeep/client'
-import { refuse } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
@@ -7,6 +6,7 @@ import { findPrompt, findVersion } from '../find-version.ts'
 import type { Io } from '../io.ts'
 import {
   aliasName,
+  expectedVersion,
   printJson,
   type RegistryFlags,
   registryCommand,
@@ -17,6 +17,8 @@ import {
 interface AliasFlags extends RegistryFlags {
   readonly expect?: number | 'none'
   readonly reason?: string
+  readonly evidence?: string
+  readonly force?: true
   readonly dryRun?: true
 }
 
@@ -26,15 +28,24 @@ export const alias = (io: Io): Command =>
     'Point an alias at a version; clients follow without a restart',
     'alias memory production 4 --reason "warmer tone"',
     'alias memory production 3 --expect 4',
+    'alias memory production 4 --reason "passed" --evidence 3f2a91c04e5b4d7f8a6b1c2d3e4f5a6b',
   )
     .argument('<name>', 'prompt')
     .argument('<alias>', 'such as production', aliasName('alias'))
     .argument('<version>', 'version number', versionNumber('version'))
-    .option('--expect <version>', 'refuse unless the alias is at this version now ("none": unset)', expected)
+    .option(
+      '--expect <version>',
+      'refuse unless the alias is at this version now ("none": unset)',
+      expectedVersion,
+    )
     .option('--reason <text>', 'keep this in the history')
+    .option('--evidence <run>', 'show the eval run that judged this version, where the policy asks for one')
+    .option('--force', 'set it against its policy: needs an admin and --reason, and is marked in the history')
     .option('--dry-run', 'say what would move, and move nothing')
-    .action((name: string, moved: string, version: number, flags: AliasFlags) =>
-      withRegistry(io, flags, async (registry) => {
+    .action((name: string, moved: string, version: number, flags: AliasFlags) => {
+      if (flags.force && !flags.reason?.trim())
+        throw new CliError('--force needs --reason: the history keeps why the policy was set aside')
+      return withRegistry(io, flags, async (registry) => {
         const move = flags.dryRun
           ? await rehearse(registry, name, moved, version, flags.expect)
           : await perform(registry, name, moved, version, flags)
@@ -42,14 +53,16 @@ export const alias = (io: Io): Command =>
           return printJson(io, { prompt: name, alias: moved, ...move, dryRun: flags.dryRun === true })
         const from = move.from === undefined ? 'unset' : `v${move.from}`
         io.out.write(
-          `${name}@${moved}: ${from} -> v${move.to}${flags.dryRun ? '  (dry run: nothing moved)' : ''}\n`,
+          `${name}@${moved}: ${from} -> v${move.to}${flags.dryRun ? '  (dry run: nothing moved)' : move.forced ? '  (forced)' : ''}\n`,
         )
-      }),
-    )
+      })
+    })
 
 interface Moved {
   readonly from?: number | undefined
   readonly to: number
+  /** Against its policy. */
+  readonly forced?: true
 }
 
 async function perform(
@@ -57,20 +70,22 @@ async function perform(
   name: string,
   alias: string,
   to: number,
-  { expect, reason }: AliasFlags,
+  { expect, reason, evidence, force }: AliasFlags,
 ): Promise<Moved> {
   await findVersion(registry, `${name}/${to}`)
   const change = await registry
     .setAlias(name, alias, to, {
       ...(expect === undefined ? {} : { expected: expect === 'none' ? null : expect }),
-      ...(reason === undefined ? {} : { reason }),
+      reason,
+      evidence,
+      force,
     })
     .catch((error: unknown) => {
       throw hasCode(error, 'CONFLICT') && expect !== undefined
         ? unexpected(name, alias, expect, error)
         : error
     })
-  return { from: change.from, to }
+  return { from: change.from, to, ...(change.forced && { forced: true }) }
 }
 
 async function rehearse(
@@ -93,11 +108,4 @@ function unexpected(name: string, alias: string, expect: number | 'none', confli
     hint: `See who moved it: promptkeep history ${name}; then give --expect the version it is at.`,
     cause: conflict,
   })
-}
-
-function expected(text: string): number | 'none' {
-  if (text === 'none') return text
-  if (!/^v?\d+$/.test(text))
-    refuse('--expect', text, 'a version number, or "none" for an alias that is unset')
-  return versionNumber('--expect')(text)
 }

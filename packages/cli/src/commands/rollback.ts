@@ -1,0 +1,147 @@
+import { type Change, Conflict, hasCode } from '@promptkeep/client'
+import type { Admin } from '@promptkeep/client/admin'
+import { checkName } from '@promptkeep/client/protocol'
+import type { Command } from 'commander'
+import { CliError } from '../cli-error.ts'
+import { movedAway } from '../conflict.ts'
+import { findPrompt } from '../find-version.ts'
+import type { Io } from '../io.ts'
+import {
+  aliasName,
+  expectedVersion,
+  openAdmin,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  wholeNumber,
+  withRegistry,
+} from '../registry-command.ts'
+import { isoTime } from '../style.ts'
+
+interface RollbackFlags extends RegistryFlags {
+  readonly alias?: string
+  readonly toSeq?: number
+  readonly reason?: string
+  readonly expect?: number | 'none'
+  readonly dryRun?: true
+}
+
+export const rollback = (io: Io): Command =>
+  registryCommand(
+    'rollback',
+    'Bring back what an alias said before its last change, or at any row of the history',
+    'rollback memory --reason "answers got longer"',
+    'rollback memory --to-seq 12 --reason "back to Monday" --expect 4',
+  )
+    .argument('<name>', 'prompt')
+    .option(
+      '--alias <alias>',
+      "point this one (default: the alias of --to-seq's row, else production)",
+      aliasName('--alias'),
+    )
+    .option(
+      '--to-seq <n>',
+      'bring back the state of this change, as history numbers them',
+      wholeNumber('--to-seq', 1, Number.MAX_SAFE_INTEGER),
+    )
+    .option('--reason <text>', 'say why: the history keeps it')
+    .option(
+      '--expect <version>',
+      'refuse unless the alias is at this version now ("none": unset)',
+      expectedVersion,
+    )
+    .option('--dry-run', 'say what would come back, and change nothing')
+    .action(async (name: string, flags: RollbackFlags) => {
+      checkName(name)
+      const { reason, dryRun = false } = flags
+      if (!dryRun && !reason?.trim())
+        throw new CliError('--reason is missing: the history keeps why it was rolled back')
+      const admin = openAdmin(io, flags)
+      const work = dryRun ? rehearse(admin, name, flags) : perform(admin, name, flags)
+      const changes = await work.catch((error: unknown) => explain(io, name, flags, error))
+      if (flags.json) {
+        const rows = changes.map((change) => ({ ...change, at: isoTime(change.at) }))
+        return printJson(io, { prompt: name, dryRun, changes: rows })
+      }
+      if (changes.length === 0) io.err.write(`${name}: nothing changed; the alias says that already.\n`)
+      for (const change of changes)
+        io.out.write(`${words(change)}${dryRun ? '  (dry run: nothing moved)' : ''}\n`)
+    })
+
+const perform = (admin: Admin, name: string, { alias, toSeq, reason = '', expect }: RollbackFlags) =>
+  admin.rollback({ name, alias, toSeq, reason, expected: expect === 'none' ? null : expect })
+
+/** What `perform` would do, from the log: nothing is asked of the server but to read. */
+async function rehearse(
+  admin: Admin,
+  name: string,
+  { toSeq, expect, ...flags }: RollbackFlags,
+): Promise<Change[]> {
+  const { history, version } = await admin.capabilities()
+  if (toSeq !== undefined && !history)
+    throw new CliError(`--to-seq: ${admin.address} is a stock MLflow server (${version}), which keeps no log`)
+  const rows = await rowsOf(admin, name)
+  const wanted = rows.find(({ seq }) => seq === toSeq)
+  if (toSeq !== undefined && wanted === undefined)
+    throw new CliError(`"${name}" has no change #${toSeq}`, {
+      hint: `Its changes: promptkeep history ${name}`,
+    })
+  const alias = flags.alias ?? wanted?.alias ?? 'production'
+  const moves = rows.filter(
+    (row) => row.alias === alias && (row.kind === 'alias.moved' || row.kind === 'alias.removed'),
+  )
+  const [last] = moves
+  if (last === undefined)
+    throw new CliError(`alias "${alias}" of "${name}" was never set, so there is nothing to undo`)
+  const current = (await admin.resolve([name], { alias })).prompts[0]?.version
+  if (expect !== undefined && expect !== (current ?? 'none')) throw new Conflict('', current ?? null)
+  const restored = toSeq === undefined ? moves[1] : moves.find(({ seq = 0 }) => seq <= toSeq)
+  const to = toSeq === undefined ? last.from : restored?.to
+  if (to === current) return []
+  return [
+    {
+      kind: to === undefined ? 'alias.removed' : 'alias.moved',
+      prompt: name,
+      alias,
+      ...(current !== undefined && { from: current }),
+      ...(to !== undefined && { to }),
+      ...(restored?.seq !== undefined && { restores: restored.seq }),
+      at: last.at,
+    },
+  ]
+}
+
+/** Newest first, without those of an earlier prompt of this name. */
+async function rowsOf(admin: Admin, name: string): Promise<Change[]> {
+  const rows: Change[] = []
+  let pageToken: string | undefined
+  do {
+    const page = await admin.changes({ prompt: name, limit: 1000, pageToken })
+    const deleted = page.items.findIndex(({ kind }) => kind === 'prompt.deleted')
+    rows.push(...(deleted < 0 ? page.items : page.items.slice(0, deleted)))
+    pageToken = deleted < 0 ? page.nextPageToken : undefined
+  } while (pageToken !== undefined)
+  return rows
+}
+
+function words({ kind, prompt, alias = '', from, to, seq, restores }: Change): string {
+  const version = (number: number | undefined) => (number === undefined ? 'unset' : `v${number}`)
+  const what = kind === 'rollout.changed' ? `rollout of v${to ?? from}` : `${version(from)} -> ${version(to)}`
+  const marks = [
+    ...(seq === undefined ? [] : [`change #${seq}`]),
+    ...(restores === undefined ? [] : [`restores #${restores}`]),
+  ]
+  return `${prompt}@${alias}: ${what}${marks.length === 0 ? '' : `  (${marks.join(', ')})`}`
+}
+
+async function explain(io: Io, name: string, flags: RollbackFlags, error: unknown): Promise<never> {
+  if (hasCode(error, 'PROMPT_NOT_FOUND'))
+    await withRegistry(io, flags, (registry) => findPrompt(registry, name)) // knows the nearest name
+  if (!hasCode(error, 'CONFLICT') || flags.expect === undefined) throw error
+  const where = movedAway(flags.alias ?? 'production', name, error)
+  throw new CliError(`${where}, not as --expect ${flags.expect} says; nothing moved`, {
+    exitCode: 1,
+    hint: `See who moved it: promptkeep history ${name}`,
+    cause: error,
+  })
+}

@@ -1,0 +1,236 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { MadeToken, Role, Token } from '@promptkeep/client/admin'
+import type { Token as StoredToken, Tokens } from '@promptkeep/server'
+import type { Command } from 'commander'
+import { CliError } from '../cli-error.ts'
+import type { Io } from '../io.ts'
+import { duration } from '../parse-time.ts'
+import {
+  groupCommand,
+  openAdmin,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  roleList,
+} from '../registry-command.ts'
+import { createStyle, isoTime, oneLine, table, when } from '../style.ts'
+import { suggest } from '../suggest.ts'
+
+interface TokenFlags extends RegistryFlags {
+  readonly database?: string
+}
+interface CreateFlags extends TokenFlags {
+  readonly role: readonly Role[]
+  readonly expires?: number
+}
+
+export const token = (io: Io): Command =>
+  groupCommand(
+    'token',
+    'Let people and programs in: make, list and revoke tokens with roles',
+    'token create ada --role admin',
+    'token create ci --role promoter,evaluator --expires 90d',
+    'token list',
+  )
+    .addCommand(create(io))
+    .addCommand(list(io))
+    .addCommand(revoke(io))
+
+/** Also without a server, by whoever has the database: for the first token, and when all are lost. */
+const tokenCommand = (name: string, summary: string, ...examples: string[]): Command =>
+  registryCommand(name, summary, ...examples).option(
+    '--database <url>',
+    'open this database instead of asking a server: sqlite:<file> or postgres://…',
+  )
+
+const create = (io: Io): Command =>
+  tokenCommand(
+    'create',
+    'Make a token; it is printed once, and the registry keeps only its hash',
+    'token create ci --role promoter,evaluator --expires 90d',
+    'export MLFLOW_TRACKING_TOKEN="$(promptkeep token create ada --role admin)"',
+    'token create first --role admin --database sqlite:./.promptkeep/registry.db',
+  )
+    .argument('<name>', 'who or what will use it, as the history will say')
+    .requiredOption(
+      '--role <roles>',
+      'let it do what these may: reader, writer, evaluator, promoter, admin',
+      roleList('--role'),
+    )
+    .option(
+      '--expires <time>',
+      'let it end after this time, such as 90d (default: never)',
+      duration('--expires'),
+    )
+    .action(async (name: string, flags: CreateFlags) => {
+      const made = await withTokens(io, flags, true, async (tokens) => {
+        await checkFirst(tokens, flags)
+        return tokens.create({ name, roles: flags.role, expiresInSeconds: flags.expires })
+      })
+      if (flags.json) return printJson(io, { ...toJson(made), token: made.token })
+      const until = made.expiresAt === undefined ? 'it does not expire' : `it expires ${when(made.expiresAt)}`
+      io.err.write(
+        `Token ${made.name} (${made.id}) may what ${made.roles.join(', ')} may; ${until}.\n` +
+          'This is the one time that it is shown. Clients read it from MLFLOW_TRACKING_TOKEN:\n',
+      )
+      io.out.write(`${made.token}\n`)
+    })
+
+/** Nobody is anonymous after the first token: without an admin nobody could make the second one. */
+async function checkFirst(tokens: TokenAccess, { role, database }: CreateFlags): Promise<void> {
+  if (role.includes('admin') || (await tokens.hasAdmin())) return
+  if (database === undefined)
+    throw new CliError(
+      'the first token must have the role admin: from then on nobody else may make another',
+      {
+        hint: 'Begin with: promptkeep token create NAME --role admin',
+      },
+    )
+}
+
+const list = (io: Io): Command =>
+  tokenCommand(
+    'list',
+    'List every token that was made: roles, when it ends, when it was used',
+    'token list',
+  ).action(async (flags: TokenFlags) => {
+    const tokens = await withTokens(io, flags, false, (access) => access.list())
+    const state = (one: Token) => stateOf(one, io.now())
+    if (flags.json)
+      return printJson(io, { tokens: tokens.map((one) => ({ ...toJson(one), state: state(one) })) })
+    if (tokens.length === 0) {
+      io.err.write('No tokens: everybody who reaches this registry may do everything.\n')
+      return
+    }
+    const style = createStyle(io.out, io.env)
+    const colour = { valid: style.green, expired: style.yellow, revoked: style.red }
+    const rows = tokens.map((one) => [
+      style.bold(oneLine(one.name)),
+      one.id,
+      one.roles.join(','),
+      colour[state(one)](state(one)),
+      one.expiresAt === undefined ? 'never' : when(one.expiresAt),
+      one.lastUsedAt === undefined ? 'never' : when(one.lastUsedAt),
+      `${when(one.createdAt)} by ${oneLine(one.createdBy)}`,
+    ])
+    const head = ['NAME', 'ID', 'ROLES', 'STATE', 'EXPIRES', 'LAST USED', 'MADE'].map(style.dim)
+    io.out.write(table([head, ...rows]))
+  })
+
+const revoke = (io: Io): Command =>
+  tokenCommand('revoke', 'Take a token back for ever; it stops working at once', 'token revoke ci')
+    .argument('<token>', 'its name or its id')
+    .option('--force', 'take also the last valid admin token; the next one needs --database')
+    .action(async (given: string, flags: TokenFlags & { readonly force?: true }) => {
+      const before = await withTokens(io, flags, false, async (access) => {
+        const known = await access.list()
+        const found = known.find(
+          ({ id, name }) => [id, name].includes(given) || given.startsWith(`pk_${id}_`),
+        )
+        if (found === undefined)
+          throw new CliError(
+            `there is no token ${given.startsWith('pk_') ? 'of this text' : JSON.stringify(given)}`,
+            {
+              hint:
+                suggest(
+                  given,
+                  known.map(({ name }) => name),
+                ) || 'List them with: promptkeep token list',
+            },
+          )
+        await access.revoke(found.id, { force: flags.force })
+        return found
+      })
+      const { id, name, revokedAt } = before
+      if (flags.json) return printJson(io, { id, name, revoked: true })
+      io.out.write(
+        `${oneLine(name)} (${id}): ${revokedAt === undefined ? 'revoked' : `was revoked before, ${when(revokedAt)}`}\n`,
+      )
+    })
+
+/** Tokens by a server, or in a database. */
+interface TokenAccess {
+  create(draft: {
+    name: string
+    roles: readonly Role[]
+    expiresInSeconds?: number | undefined
+  }): Promise<MadeToken>
+  list(): Promise<readonly Token[]>
+  revoke(id: string, options: { force?: boolean | undefined }): Promise<unknown>
+  /** Whether somebody can make more of them by the API. */
+  hasAdmin(): Promise<boolean>
+}
+
+async function withTokens<T>(
+  io: Io,
+  flags: TokenFlags,
+  mayMake: boolean,
+  use: (tokens: TokenAccess) => Promise<T>,
+): Promise<T> {
+  const { database, trackingUri } = flags
+  if (database === undefined) {
+    const admin = openAdmin(io, flags)
+    // Once there are tokens only an admin gets as far as to make one.
+    return use({ ...admin.tokens, hasAdmin: async () => (await admin.whoami()).tokens })
+  }
+  if (trackingUri !== undefined) throw new CliError('--database and --tracking-uri: give one of them')
+  checkDatabase(io, database, mayMake)
+  const { openTokens } = await io.loadServer()
+  const tokens = await openTokens(database, { now: io.now }).catch((cause: Error) => {
+    throw new CliError(`the database cannot be opened: ${cause.message.split('\n')[0]}`, { cause })
+  })
+  try {
+    return await use(ofDatabase(tokens, io.now))
+  } finally {
+    await tokens.close()
+  }
+}
+
+const ofDatabase = (tokens: Tokens, now: () => number): TokenAccess => ({
+  async create(draft) {
+    const { token, text } = await tokens.create(draft)
+    return { ...plain(token), token: text }
+  },
+  list: async () => (await tokens.list()).map(plain),
+  revoke: (id) => tokens.revoke(id),
+  hasAdmin: async () =>
+    (await tokens.list()).some(
+      (one) => one.roles.includes('admin') && stateOf(plain(one), now()) === 'valid',
+    ),
+})
+
+/** A mistyped file would else be made, empty, and answer that there is nothing. */
+function checkDatabase(io: Io, url: string, mayMake: boolean): void {
+  const [, file] = /^sqlite:(?:\/\/)?(.+)$/.exec(url) ?? []
+  if (file === undefined) return
+  if (file === ':memory:')
+    throw new CliError('--database sqlite::memory: ends with this command: name a file')
+  if (!mayMake && !existsSync(resolve(io.cwd, file)))
+    throw new CliError(`--database ${url}: there is no such file`)
+}
+
+function plain({ expiresAt, revokedAt, lastUsedAt, ...token }: StoredToken): Token {
+  return {
+    ...token,
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(revokedAt !== undefined && { revokedAt }),
+    ...(lastUsedAt !== undefined && { lastUsedAt }),
+  }
+}
+
+function stateOf({ revokedAt, expiresAt }: Token, now: number): 'valid' | 'expired' | 'revoked' {
+  if (revokedAt !== undefined) return 'revoked'
+  return expiresAt !== undefined && expiresAt <= now ? 'expired' : 'valid'
+}
+
+const toJson = ({ id, name, roles, createdAt, createdBy, expiresAt, revokedAt, lastUsedAt }: Token) => ({
+  id,
+  name,
+  roles,
+  createdAt: isoTime(createdAt),
+  createdBy,
+  ...(expiresAt !== undefined && { expiresAt: isoTime(expiresAt) }),
+  ...(revokedAt !== undefined && { revokedAt: isoTime(revokedAt) }),
+  ...(lastUsedAt !== undefined && { lastUsedAt: isoTime(lastUsedAt) }),
+})
