@@ -14,8 +14,8 @@ const SECRET_BYTES = 32
 const TOKEN = /^pk_([a-z0-9]{12})_([A-Za-z0-9_-]{43})$/
 /** A whole token anywhere in a text. */
 const WITHIN = /pk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}/
-/** A token, or one that was cut short. */
-const PARTS_WITHIN = /pk_[a-z0-9]{12}_[A-Za-z0-9_-]{8,}/g
+/** A token, or one that was cut short, its underscores escaped or not. */
+const PARTS_WITHIN = /pk(_|%(25)*5f)[a-z0-9]{12}(_|%(25)*5f)[a-z0-9_%-]{8,}/gi
 
 /** A new token; `text` is shown once and kept nowhere. */
 export function makeToken(random: (bytes: number) => Buffer = randomBytes): TokenParts & { text: string } {
@@ -47,4 +47,4 @@ export const holdsToken = (text: string): boolean => WITHIN.test(text)
 
 /** The text without the secrets of tokens, for logs. */
 export const withoutTokens = (text: string): string =>
-  text.includes('pk_') ? text.replace(PARTS_WITHIN, 'pk_…') : text
+  text.includes('pk') ? text.replace(PARTS_WITHIN, 'pk_…') : text
