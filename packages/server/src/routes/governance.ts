@@ -32,6 +32,7 @@ const Capabilities = z.object({
   seed: z.boolean(),
   compare_and_set: z.boolean(),
   history: z.boolean(),
+  policies: z.boolean(),
 })
 
 const object = z.record(z.string(), z.unknown(), 'a JSON object')
@@ -61,6 +62,8 @@ const Move = z.object(
     version: whole,
     expected: z.int('a whole number, or null for an unset alias').nullable().optional(),
     reason: text.optional(),
+    evidence: text.optional(),
+    force: z.boolean('true or false').optional(),
     request_id: requestId.optional(),
   },
   'a JSON object',
@@ -85,11 +88,13 @@ const alias = createRoute({
   path: '/alias',
   summary:
     'Points an alias at a version; with `expected`, only if it is there now (null: if it is unset). ' +
-    'The same `request_id` again answers the change that it made.',
+    'The same `request_id` again answers the change that it made. `evidence` is the id of an eval run, for a policy that ' +
+    'asks for it; `force` goes against the policy, and needs an admin and a reason.',
   request: jsonRequest(Move),
   responses: {
     200: json(z.object({ change: Change }), 'The logged change.'),
     ...refusals,
+    403: json(Refusal, 'The policy of the alias refuses it; the message names the clause that failed.'),
     404: json(Refusal, 'No such prompt or version.'),
     409: json(Refusal.extend({ current: whole.nullable() }), 'The alias is elsewhere: at `current`.'),
   },
@@ -102,7 +107,14 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
   return app
     .openapi(capabilities, (c) =>
       c.json(
-        { server: 'promptkeep' as const, version: VERSION, seed: true, compare_and_set: true, history: true },
+        {
+          server: 'promptkeep' as const,
+          version: VERSION,
+          seed: true,
+          compare_and_set: true,
+          history: true,
+          policies: true,
+        },
         200,
       ),
     )
@@ -126,16 +138,21 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
       return c.json(outcome, 200)
     })
     .openapi(alias, async (c) => {
-      const { name, alias, version, expected, reason, request_id: requestId } = c.req.valid('json')
+      const given = c.req.valid('json')
+      const { name, alias, version, expected, reason, evidence, force, request_id: requestId } = given
       checkPromptName(name)
       checkAlias(alias)
       checkVersion(version)
       if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
       if (reason !== undefined) checkNote(reason, 'reason')
-      const author = authorOf(c, { reason })
+      if (evidence !== undefined) checkNote(evidence, 'evidence')
+      const author = authorOf(c, { reason, evidence, force })
       const change = await aliases.move({ name, alias, to: version, expected, requestId, ...author })
-      const { prompt, from, to, actor } = change
-      log.info({ correlationId: c.get('correlationId'), prompt, alias, from, to, actor }, 'alias.moved')
+      const { prompt, from, to, actor, forced } = change
+      log.info(
+        { correlationId: c.get('correlationId'), prompt, alias, from, to, actor, forced },
+        'alias.moved',
+      )
       return c.json({ change: fromChange(change) as z.infer<typeof Change> }, 200)
     })
 }

@@ -55,7 +55,11 @@ export async function findFailure(
     select * from runs where id = ${id} ${deps.dialect.forUpdate}`.execute(tx)
   const [run] = rows
   if (!run || !(await isActive(tx, run)))
-    return refusal(claim, 'run', run ? `the run ${id} is deleted` : `this server has no run ${id}`)
+    return refusal(
+      claim,
+      'run',
+      run ? `the run ${id} is deleted` : `this server has no run ${JSON.stringify(id.slice(0, 100))}`,
+    )
   const read: Read = { run, ...(await readPairs(tx, claim, id)) }
   const failure =
     endFailure(claim, read, deps.now()) ??

@@ -1,4 +1,4 @@
-import { InvalidInput, RegistryError, type Role } from '@promptkeep/client/protocol'
+import { InvalidInput, RegistryError } from '@promptkeep/client/protocol'
 import { sql } from 'kysely'
 import { rolloutNames, rolloutTag } from './content-tags.ts'
 import type { StoreContext } from './context.ts'
@@ -6,10 +6,7 @@ import { findFailure, type Judged } from './evidence.ts'
 import { deedOf, MOVE_EVIDENCE, MOVE_REASON, ONLY_FORCED, type Refusal } from './guard-texts.ts'
 import { toPolicy } from './policies.ts'
 import type { Tx } from './schema.ts'
-import type { Author, Policy } from './store.ts'
-
-/** Who may change what an alias says where no policy speaks of it. */
-const MOVERS: readonly Role[] = ['writer', 'promoter', 'admin']
+import { type Author, MOVERS, type Policy } from './store.ts'
 
 /** What is about to change what an alias says. */
 export interface GuardedChange {

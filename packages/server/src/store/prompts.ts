@@ -3,12 +3,13 @@ import { sql } from 'kysely'
 import { appendChange, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { insertModel } from './insert.ts'
+import { aliasesOf, guardAliases } from './guard.ts'
 import { readModel, readModels, requireModel } from './model-rows.ts'
 import { newNameTaken } from './name-taken.ts'
 import type { Tx } from './schema.ts'
 import { compileSearch, foundOf, type Searchable } from './search.ts'
 import { seedPrompt } from './seed.ts'
-import type { PromptStore, RegisteredModel } from './store.ts'
+import type { Author, PromptStore, RegisteredModel } from './store.ts'
 import { putTag, readTag, removeTag } from './tags.ts'
 
 const tags = { table: 'model_tags', on: { model_id: 'models.id' } } as const
@@ -35,6 +36,16 @@ export function createPromptStore(context: StoreContext): PromptStore {
   }
 
   return {
+  /** What takes all aliases of a prompt with it. @throws {RegistryError} `FORBIDDEN` where a policy keeps one of them */
+  async function overrulesPolicy(
+    tx: Tx,
+    { kind, id, name }: { kind: 'rename' | 'delete prompt'; id: number; name: string },
+    author: Author,
+  ): Promise<boolean> {
+    const change = { kind, model: { id, name }, aliases: await aliasesOf(tx, id) }
+    return (await guardAliases(tx, context, change, author)).size > 0
+  }
+
     async create({ name, description, tags }) {
       const at = now()
       await write(async (tx) => {
@@ -59,9 +70,14 @@ export function createPromptStore(context: StoreContext): PromptStore {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
         const at = now()
+        const forced = newName !== name && (await overrulesPolicy(tx, { kind: 'rename', id, name }, author))
         await tx.updateTable('models').set({ name: newName, updated_at: at }).where('id', '=', id).execute()
         if (newName !== name)
-          await appendChange(tx, { modelId: id, kind: 'prompt.renamed', prompt: name, newName, at }, author)
+          await appendChange(
+            tx,
+            { modelId: id, kind: 'prompt.renamed', prompt: name, newName, ...(forced && { forced }), at },
+            author,
+          )
         return readModel(tx, dialect, newName)
       }).catch((error) => {
         throw dialect.isUniqueViolation(error) ? newNameTaken(newName) : error
@@ -72,7 +88,12 @@ export function createPromptStore(context: StoreContext): PromptStore {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
         await tx.deleteFrom('models').where('id', '=', id).execute()
-        await appendChange(tx, { modelId: id, kind: 'prompt.deleted', prompt: name, at: now() }, author)
+        const forced = await overrulesPolicy(tx, { kind: 'delete prompt', id, name }, author)
+        await appendChange(
+          tx,
+          { modelId: id, kind: 'prompt.deleted', prompt: name, ...(forced && { forced }), at: now() },
+          author,
+        )
       }),
 
     async search(search) {

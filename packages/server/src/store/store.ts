@@ -377,6 +377,9 @@ export interface Policy {
 }
 
 export interface PolicyStore {
+/** Who may change what an alias says where no policy speaks of it; no other role may, whatever a policy says. */
+export const MOVERS: readonly Role[] = ['writer', 'promoter', 'admin']
+
   /** By alias. */
   list(): Promise<readonly Policy[]>
   get(alias: string): Promise<Policy | undefined>

@@ -4,6 +4,7 @@ import { currentVersion } from './aliases.ts'
 import { appendChange, beforeAndAfter, lockLog } from './changes.ts'
 import { refuseConfigEdit, refuseContentChange, rolloutAlias, ruleOf } from './content-tags.ts'
 import type { StoreContext } from './context.ts'
+import { aliasesOf, guard, guardAliases } from './guard.ts'
 import type { Tx } from './schema.ts'
 import type { Author, VersionStore } from './store.ts'
 import { putTag, readTag, removeTag, type TagOwner } from './tags.ts'
@@ -36,6 +37,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
       const rule = ruleOf(key)
       if (rule === 'fixed') throw refuseContentChange(key)
       if (rule === 'model config') throw refuseConfigEdit(name, version)
+      const forced = alias !== undefined && (await overrulesPolicy(tx, locked, alias, author))
       await put(tx, owner, key, value)
       if (alias !== undefined && (await currentVersion(tx, locked.modelId, alias)) === version)
         await appendChange(
@@ -48,11 +50,24 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
             to: version,
             ...(locked.digest !== null && { digest: locked.digest }),
             evidence: beforeAndAfter(before ?? null, value ?? null),
+            ...(forced && { forced }),
             at: now(),
           },
           author,
         )
     })
+  }
+
+  /** Weights count where the alias points: elsewhere they are only being prepared, and a move to them is judged. */
+  async function overrulesPolicy(
+    tx: Tx,
+    { modelId: id, name, version }: LockedVersion,
+    alias: string,
+    author: Author,
+  ): Promise<boolean> {
+    const from = await currentVersion(tx, id, alias)
+    if (from !== version) return false
+    return (await guard(tx, context, { kind: 'rollout', model: { id, name }, alias, from }, author)).forced
   }
 
   /**
@@ -73,6 +88,9 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
         const locked = await lockVersion(tx, dialect, name, version)
         const owner = ownerOf(locked)
         if ((await readTag(tx, owner, TAG.modelConfig)) !== before) return false
+        const model = { id: locked.modelId, name }
+        const aliases = await aliasesOf(tx, model.id, version)
+        const forced = await guardAliases(tx, context, { kind: 'config', model, aliases }, author)
         await put(tx, owner, TAG.modelConfig, value)
         if (TAG.digest in tags) await put(tx, owner, TAG.digest, digest)
         await tx
@@ -90,6 +108,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
             to: version,
             ...(digest !== undefined && { digest }),
             evidence: beforeAndAfter(before ?? null, value ?? null),
+            ...(forced.size > 0 && { forced: true }),
             at: now(),
           },
           author,

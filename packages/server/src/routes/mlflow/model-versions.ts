@@ -6,6 +6,7 @@ import type { Store } from '../../store/store.ts'
 import { boolean, keyValue, list, orDefault, required, string } from './fields.ts'
 import { mlflowRequest } from './mlflow-request.ts'
 import { downloadUri, requireSource } from './model-source.ts'
+import { saidIn } from './move-headers.ts'
 import { nextPage } from './page-token.ts'
 import { requireDigest } from './prompt-digest.ts'
 import { readSearch, searchFields } from './registry-search.ts'
@@ -51,7 +52,7 @@ export const modelVersions = (store: Store) => {
             tags,
             digest: await requireDigest(tags),
           },
-          authorOf(c),
+          authorOf(c, saidIn(c)),
         )
         return c.json({ model_version: wireVersion(made) })
       },
@@ -61,12 +62,12 @@ export const modelVersions = (store: Store) => {
     )
     .patch('/model-versions/update', mlflowRequest({ ...byVersion, description: string }), async (c) => {
       const request = c.get('request')
-      const author = authorOf(c)
+      const author = authorOf(c, saidIn(c))
       const updated = await versions.update(...at(request), request.description, author)
       return c.json({ model_version: wireVersion(updated) })
     })
     .delete('/model-versions/delete', mlflowRequest(byVersion), async (c) => {
-      await versions.delete(...at(c.get('request')), authorOf(c))
+      await versions.delete(...at(c.get('request')), authorOf(c, saidIn(c)))
       return c.json({})
     })
     .get(
@@ -107,13 +108,13 @@ export const modelVersions = (store: Store) => {
       const { key, value, ...version } = c.get('request')
       const [name, number] = at(version)
       versionTag(key, value)
-      await versions.setTag(name, number, key, value, authorOf(c))
+      await versions.setTag(name, number, key, value, authorOf(c, saidIn(c)))
       return c.json({})
     })
     .delete('/model-versions/delete-tag', mlflowRequest(byKey), async (c) => {
       const { key, ...version } = c.get('request')
       const [name, number] = at(version)
-      await versions.deleteTag(name, number, tagKey(key), authorOf(c))
+      await versions.deleteTag(name, number, tagKey(key), authorOf(c, saidIn(c)))
       return c.json({})
     })
 }

@@ -5,6 +5,7 @@ import type { ServerEnv } from '../../env.ts'
 import type { Store } from '../../store/store.ts'
 import { keyValue, list, orDefault, required, string } from './fields.ts'
 import { mlflowRequest } from './mlflow-request.ts'
+import { expectedIn, saidIn } from './move-headers.ts'
 import { nextPage } from './page-token.ts'
 import { readSearch, searchFields } from './registry-search.ts'
 import { aliasName, modelName, modelTag, settableAlias, stageName, tagKey, versionNumber } from './rules.ts'
@@ -45,13 +46,13 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
       mlflowRequest({ ...byName, new_name: required(string) }),
       async (c) => {
         const { name, new_name } = c.get('request')
-        const author = authorOf(c)
+        const author = authorOf(c, saidIn(c))
         const renamed = await prompts.rename(modelName(name), modelName(new_name, 'new_name'), author)
         return c.json({ registered_model: wireModel(renamed) })
       },
     )
     .delete('/registered-models/delete', mlflowRequest(byName), async (c) => {
-      await prompts.delete(modelName(c.get('request').name), authorOf(c))
+      await prompts.delete(modelName(c.get('request').name), authorOf(c, saidIn(c)))
       return c.json({})
     })
     .get(
@@ -96,17 +97,21 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
       modelName(name)
       settableAlias(alias)
       const to = versionNumber(name, version)
-      const change = await aliases.move({ name, alias, to, ...authorOf(c) }).catch((error: unknown) => {
+      const move = { name, alias, to, expected: expectedIn(c), ...authorOf(c, saidIn(c)) }
+      const change = await aliases.move(move).catch((error: unknown) => {
         // MLflow looks for the version only, and so misses that, too, where there is no prompt.
         throw hasCode(error, 'PROMPT_NOT_FOUND') ? new VersionNotFound(name, to) : error
       })
-      const { prompt, from, actor } = change
-      log.info({ correlationId: c.get('correlationId'), prompt, alias, from, to, actor }, 'alias.moved')
+      const { prompt, from, actor, forced } = change
+      log.info(
+        { correlationId: c.get('correlationId'), prompt, alias, from, to, actor, forced },
+        'alias.moved',
+      )
       return c.json({})
     })
     .delete('/registered-models/alias', mlflowRequest(byAlias), async (c) => {
       const { name, alias } = c.get('request')
-      await aliases.remove(modelName(name), aliasName(alias), authorOf(c))
+      await aliases.remove(modelName(name), aliasName(alias), authorOf(c, saidIn(c)))
       return c.json({})
     })
 }
