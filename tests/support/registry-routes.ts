@@ -166,4 +166,14 @@ export const ROUTES: readonly Route[] = [
     expected: { kind: 'integer', nullable: true },
     reason: text,
   }),
+  own('POST', 'tokens', {
+    // Reserved: with a token nobody would be let in without one.
+    name: { kind: 'text', required: true, valid: () => 'anonymous' },
+    roles: { kind: 'texts', required: true, valid: () => ['reader'] },
+    expires_in_seconds: { kind: 'integer' },
+  }),
+  own('POST', 'tokens/revoke', {
+    token: { kind: 'text', required: true, valid: () => 'nobody' },
+    force: { kind: 'boolean' },
+  }),
 ]
