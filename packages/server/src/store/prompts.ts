@@ -2,8 +2,8 @@ import { InvalidInput, TAG } from '@promptkeep/client/protocol'
 import { sql } from 'kysely'
 import { appendChange, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
-import { insertModel } from './insert.ts'
 import { aliasesOf, guardAliases } from './guard.ts'
+import { insertModel } from './insert.ts'
 import { readModel, readModels, requireModel } from './model-rows.ts'
 import { newNameTaken } from './name-taken.ts'
 import type { Tx } from './schema.ts'
@@ -35,7 +35,6 @@ export function createPromptStore(context: StoreContext): PromptStore {
     )
   }
 
-  return {
   /** What takes all aliases of a prompt with it. @throws {RegistryError} `FORBIDDEN` where a policy keeps one of them */
   async function overrulesPolicy(
     tx: Tx,
@@ -46,6 +45,7 @@ export function createPromptStore(context: StoreContext): PromptStore {
     return (await guardAliases(tx, context, change, author)).size > 0
   }
 
+  return {
     async create({ name, description, tags }) {
       const at = now()
       await write(async (tx) => {
@@ -69,8 +69,8 @@ export function createPromptStore(context: StoreContext): PromptStore {
       write(async (tx) => {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
-        const at = now()
         const forced = newName !== name && (await overrulesPolicy(tx, { kind: 'rename', id, name }, author))
+        const at = now()
         await tx.updateTable('models').set({ name: newName, updated_at: at }).where('id', '=', id).execute()
         if (newName !== name)
           await appendChange(
@@ -87,8 +87,8 @@ export function createPromptStore(context: StoreContext): PromptStore {
       write(async (tx) => {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
-        await tx.deleteFrom('models').where('id', '=', id).execute()
         const forced = await overrulesPolicy(tx, { kind: 'delete prompt', id, name }, author)
+        await tx.deleteFrom('models').where('id', '=', id).execute()
         await appendChange(
           tx,
           { modelId: id, kind: 'prompt.deleted', prompt: name, ...(forced && { forced }), at: now() },

@@ -376,10 +376,10 @@ export interface Policy {
   readonly updatedBy: string
 }
 
-export interface PolicyStore {
 /** Who may change what an alias says where no policy speaks of it; no other role may, whatever a policy says. */
 export const MOVERS: readonly Role[] = ['writer', 'promoter', 'admin']
 
+export interface PolicyStore {
   /** By alias. */
   list(): Promise<readonly Policy[]>
   get(alias: string): Promise<Policy | undefined>
