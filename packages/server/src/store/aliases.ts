@@ -83,7 +83,11 @@ const versionOf = (alias: string) => sql`
   left join aliases wanted on wanted.model_id = m.id and wanted.alias = ${alias}
   left join versions v on v.model_id = m.id and v.version = wanted.version`
 
-const conflictText = ({ name, alias, expected }: AliasMove, current: number | undefined) =>
+/** Of a compare-and-set that lost. */
+export const conflictText = (
+  { name, alias, expected }: Pick<AliasMove, 'name' | 'alias' | 'expected'>,
+  current: number | undefined,
+) =>
   `The alias ${alias} of ${name} is ${current === undefined ? 'not set' : `at version ${current}`}, ` +
   `not ${expected === null ? 'unset' : `at version ${expected}`} as the caller expected.`
 
@@ -109,13 +113,13 @@ export interface Pointing {
 
 /** Who points it, and what the guard says of it. */
 export type Pointer = Pick<Author, 'actor' | 'reason' | 'evidence'> &
-  Pick<AliasMove, 'requestId'> & { readonly forced?: boolean }
+  Pick<AliasMove, 'requestId'> & { readonly forced?: boolean; readonly restores?: number }
 
 /** Points an alias and logs it. A move to where it already is is logged too: somebody decided it again. */
 export async function pointAlias(
   tx: Tx,
   { model, alias, from, to, digest, at }: Pointing,
-  { actor, reason, evidence, requestId, forced = false }: Pointer,
+  { actor, reason, evidence, requestId, restores, forced = false }: Pointer,
 ): Promise<Change> {
   await tx
     .insertInto('aliases')
@@ -134,6 +138,7 @@ export async function pointAlias(
       ...(digest !== null && { digest }),
       ...(evidence !== undefined && { evidence }),
       ...(forced && { forced }),
+      ...(restores !== undefined && { restores }),
       requestId,
       at,
     },

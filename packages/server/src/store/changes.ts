@@ -1,8 +1,10 @@
 import type { Change } from '@promptkeep/client/protocol'
-import { type Selectable, sql } from 'kysely'
+import { sql } from 'kysely'
+import { listChanges } from './change-list.ts'
+import { toChange } from './change-row.ts'
 import type { StoreContext } from './context.ts'
 import { nextNumber } from './counters.ts'
-import type { ChangeTable, SqlDialect, Tx } from './schema.ts'
+import type { SqlDialect, Tx } from './schema.ts'
 import type { Author, ChangeStore } from './store.ts'
 import { toVersion, type VersionRow, versionColumns } from './version-rows.ts'
 
@@ -87,37 +89,7 @@ export function createChangeStore({ db, dialect }: StoreContext): ChangeStore {
     db.selectFrom('changes').selectAll().where('seq', '>', seq).orderBy('seq').limit(limit).execute()
 
   return {
-    async list({ prompt, kinds = [], alias, actor, since, until, before, limit }) {
-      const renames =
-        prompt === undefined
-          ? []
-          : await db
-              .selectFrom('changes')
-              .select(['model_id', 'seq'])
-              .where('new_name', '=', prompt)
-              .execute()
-      const rows = await db
-        .selectFrom('changes')
-        .selectAll()
-        .$if(prompt !== undefined, (query) =>
-          query.where((eb) =>
-            eb.or([
-              eb('prompt', '=', prompt ?? ''),
-              ...renames.map(({ model_id, seq }) => eb('model_id', '=', model_id).and('seq', '<=', seq)),
-            ]),
-          ),
-        )
-        .$if(kinds.length > 0, (query) => query.where('kind', 'in', kinds))
-        .$if(alias !== undefined, (query) => query.where('alias', '=', alias ?? ''))
-        .$if(actor !== undefined, (query) => query.where('actor', '=', actor ?? ''))
-        .$if(since !== undefined, (query) => query.where('at', '>=', since ?? 0))
-        .$if(until !== undefined, (query) => query.where('at', '<=', until ?? 0))
-        .$if(before !== undefined, (query) => query.where('seq', '<', before ?? 0))
-        .orderBy('seq', 'desc')
-        .limit(limit)
-        .execute()
-      return rows.map(toChange)
-    },
+    list: (filter) => listChanges(db, filter),
 
     async after(seq, limit) {
       return (await after(seq, limit)).map(toChange)
@@ -148,24 +120,5 @@ export function createChangeStore({ db, dialect }: StoreContext): ChangeStore {
         .executeTakeFirstOrThrow()
       return { first: Number(row.first ?? 1), last: Number(row.last ?? 0) }
     },
-  }
-}
-
-function toChange(row: Selectable<ChangeTable>): Change {
-  return {
-    seq: row.seq,
-    kind: row.kind,
-    prompt: row.prompt,
-    ...(row.alias !== null && { alias: row.alias }),
-    ...(row.from_version !== null && { from: row.from_version }),
-    ...(row.to_version !== null && { to: row.to_version }),
-    ...(row.new_name !== null && { newName: row.new_name }),
-    ...(row.digest !== null && { digest: row.digest }),
-    actor: row.actor,
-    ...(row.reason !== null && { reason: row.reason }),
-    ...(row.evidence !== null && { evidence: row.evidence }),
-    ...(row.forced === 1 && { forced: true }),
-    ...(row.restores !== null && { restores: row.restores }),
-    at: row.at,
   }
 }

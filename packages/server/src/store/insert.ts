@@ -1,5 +1,6 @@
 import { type Change, InvalidInput, TAG } from '@promptkeep/client/protocol'
-import { appendChange } from './changes.ts'
+import { appendChange, beforeAndAfter } from './changes.ts'
+import { rolloutAlias } from './content-tags.ts'
 import { nextNumber } from './counters.ts'
 import { type LockedModel, lockModel } from './model-rows.ts'
 import { kindOf, nameTaken } from './name-taken.ts'
@@ -37,7 +38,10 @@ export async function insertModel(tx: Tx, dialect: SqlDialect, draft: ModelDraft
 export const readKind = async (tx: Tx, modelId: number) =>
   kindOf(await readTag(tx, { table: 'model_tags', columns: { model_id: modelId } }, TAG.isPrompt))
 
-/** Appends a version to a model that this transaction has locked, and logs it. @returns Its number, and the change. */
+/**
+ * Appends a version to a model that this transaction has locked, and logs it, with the rollouts that come as its tags.
+ * @returns Its number, and the change that registered it.
+ */
 export async function insertVersion(
   tx: Tx,
   model: LockedModel,
@@ -81,6 +85,12 @@ export async function insertVersion(
     },
     author,
   )
+  for (const [key, value] of Object.entries(tags)) {
+    const alias = rolloutAlias(key)
+    if (alias === undefined) continue
+    const evidence = beforeAndAfter(null, value)
+    await appendChange(tx, { ...change, modelId: model.id, kind: 'rollout.changed', alias, evidence }, author)
+  }
   return { version, change }
 }
 

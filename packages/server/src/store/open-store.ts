@@ -5,6 +5,7 @@ import { createAliasStore } from './aliases.ts'
 import { createChangeStore } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { createExperimentStore, dateDefaultExperiment } from './experiments.ts'
+import { createHistoryStore } from './history.ts'
 import { migrations } from './migrations/index.ts'
 import { createPolicyStore } from './policies.ts'
 import { createPromptStore } from './prompts.ts'
@@ -62,6 +63,7 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     versions: createVersionStore(context),
     aliases: createAliasStore(context),
     changes: createChangeStore(context),
+    history: createHistoryStore(context),
     tokens: createTokenStore(context),
     policies: createPolicyStore(context),
     experiments: createExperimentStore(context),

@@ -1,5 +1,6 @@
 import { InvalidInput, TAG } from '@promptkeep/client/protocol'
 import { sql } from 'kysely'
+import { archiveVersions } from './archive.ts'
 import { appendChange, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { aliasesOf, guardAliases } from './guard.ts'
@@ -88,6 +89,7 @@ export function createPromptStore(context: StoreContext): PromptStore {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, dialect, name)
         const forced = await overrulesPolicy(tx, { kind: 'delete prompt', id, name }, author)
+        await archiveVersions(tx, dialect, id)
         await tx.deleteFrom('models').where('id', '=', id).execute()
         await appendChange(
           tx,

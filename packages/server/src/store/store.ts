@@ -10,6 +10,7 @@ export interface Store {
   readonly versions: VersionStore
   readonly aliases: AliasStore
   readonly changes: ChangeStore
+  readonly history: HistoryStore
   readonly tokens: TokenStore
   readonly policies: PolicyStore
   readonly experiments: ExperimentStore
@@ -192,7 +193,7 @@ export interface VersionStore {
   /** Live versions; their `aliases` are left empty, as MLflow does. Prompts as in `PromptStore.search`. */
   search(search: Search): Promise<Found<ModelVersion>>
   /**
-   * Free tags change freely; `promptkeep.rollout.<alias>` is a change when the alias points here. The tags that hold
+   * Free tags change freely; a `promptkeep.rollout.<alias>` is a change, wherever the alias points. The tags that hold
    * content never change (setting what they say already is no change); of them the model config may, as a change,
    * where the store was opened for it. @throws {VersionNotFound} @throws {InvalidInput}
    */

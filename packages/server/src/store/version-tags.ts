@@ -39,7 +39,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
       if (rule === 'model config') throw refuseConfigEdit(name, version)
       const forced = alias !== undefined && (await overrulesPolicy(tx, locked, alias, author))
       await put(tx, owner, key, value)
-      if (alias !== undefined && (await currentVersion(tx, locked.modelId, alias)) === version)
+      if (alias !== undefined)
         await appendChange(
           tx,
           {

@@ -82,24 +82,46 @@ export function describeVersionTags(open: OpenStore) {
       })
     })
 
-    it('records the change of a rollout when its alias points at the version', async () => {
+    it('records every change of a rollout, wherever its alias is', async () => {
       const store = await opened(open)
       await withPrompt(store, 'x', 'one', 'two')
       await store.aliases.move({ name: 'x', alias: 'production', to: 1, ...ada })
       const key = `${TAG.rolloutPrefix}production`
-      await store.versions.setTag('x', 2, key, '{"1": 5}', ada) // not where the alias is: a plain tag
+      await store.versions.setTag('x', 2, key, '{"1": 5}', ada) // not where the alias is
       await store.versions.setTag('x', 1, key, '{"2": 10}', ada)
       await store.versions.setTag('x', 1, key, '{"2": 10}', ada) // the same again
       await store.versions.deleteTag('x', 1, key, ada)
       const log = await store.changes.after(3, 10)
       expect(log).toMatchObject([
-        { seq: 4, kind: 'rollout.changed', alias: 'production', to: 1, actor: 'ada' },
+        { seq: 4, kind: 'rollout.changed', alias: 'production', to: 2, actor: 'ada' },
         { seq: 5, kind: 'rollout.changed', alias: 'production', to: 1 },
+        { seq: 6, kind: 'rollout.changed', alias: 'production', to: 1 },
       ])
       expect(log.map(({ evidence }) => JSON.parse(evidence ?? ''))).toEqual([
+        { before: null, after: '{"1": 5}' },
         { before: null, after: '{"2": 10}' },
         { before: '{"2": 10}', after: null },
       ])
+    })
+
+    it('records a rollout that comes with a new version', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one')
+      const tags = { [`${TAG.rolloutPrefix}production`]: '{"1": 90, "2": 10}', team: 'search' }
+      await store.versions.create(await draftOf('x', 'two', { tags }), ada)
+      const [registered, rollout, ...others] = await store.changes.after(1, 10)
+      expect(others).toEqual([])
+      expect(registered).toMatchObject({ seq: 2, kind: 'version.registered', to: 2 })
+      expect(registered).not.toHaveProperty('alias')
+      expect(rollout).toMatchObject({
+        seq: 3,
+        kind: 'rollout.changed',
+        alias: 'production',
+        to: 2,
+        digest: registered?.digest,
+        evidence: JSON.stringify({ before: null, after: '{"1": 90, "2": 10}' }),
+        actor: 'ada',
+      })
     })
   })
 }

@@ -13,6 +13,14 @@ export const whoMay: Migration = {
       `create index changes_by_actor on changes (actor, seq)`,
       `create index changes_by_kind on changes (kind, seq)`,
       `create index changes_by_alias on changes (alias, seq) where alias is not null`,
+      // What was true at a `seq` is told by the newest row that is not above it; `log-indexes.ts` has the conditions.
+      `drop index changes_by_new_name`,
+      `create index changes_by_new_name on changes (new_name, seq) where new_name is not null`,
+      `create index alias_states on changes (model_id, alias, seq)
+       where kind in ('alias.moved', 'alias.removed')`,
+      `create index version_states on changes (model_id, to_version, seq)
+       where kind in ('version.registered', 'config.edited', 'message.edited', 'rollout.changed')`,
+      `create index deleted_versions on changes (model_id, from_version, seq) where kind = 'version.deleted'`,
 
       table(
         'tokens',

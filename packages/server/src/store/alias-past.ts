@@ -1,0 +1,114 @@
+import { TAG } from '@promptkeep/client/protocol'
+import { type Selectable, sql } from 'kysely'
+import { rolloutTag } from './content-tags.ts'
+import { isAliasState, isVersionState } from './log-indexes.ts'
+import { aliasesAt } from './past.ts'
+import { readPastVersions } from './past-versions.ts'
+import type { ChangeTable, SqlDialect, Tx } from './schema.ts'
+import type { Tags } from './store.ts'
+
+/** One alias of a prompt, by the prompt's id: names are given again. */
+export interface AliasOf {
+  readonly model: { readonly id: number; readonly name: string }
+  readonly alias: string
+}
+
+/** All that an alias says: what a rollback brings back. */
+export interface AliasState {
+  readonly version: number
+  readonly digest: string | undefined
+  readonly modelConfig: string | undefined
+  readonly rollout: string | undefined
+  /** Tags of the version. */
+  readonly tags: Tags
+}
+
+/** Behind every row of the log. */
+export const NOW = Number.MAX_SAFE_INTEGER
+
+/** What an alias said right after a row of the log; `undefined` while it was unset. */
+export async function aliasStateAt(
+  tx: Tx,
+  dialect: SqlDialect,
+  { model, alias }: AliasOf,
+  seq: number,
+): Promise<AliasState | undefined> {
+  const [said] = await aliasesAt(tx, { ids: [model.id], aliases: [alias], seq })
+  return said && versionStateAt(tx, dialect, { model, alias, version: said.version }, seq)
+}
+
+/** What an alias would say at that time if it pointed at this version. */
+export async function versionStateAt(
+  tx: Tx,
+  dialect: SqlDialect,
+  { model, alias, version }: AliasOf & { readonly version: number },
+  seq: number,
+): Promise<AliasState> {
+  const [then] = await readPastVersions(tx, dialect, [{ modelId: model.id, name: model.name, version }], seq)
+  const tags = then?.content?.tags ?? {}
+  return {
+    version,
+    digest: then?.digest,
+    modelConfig: tags[TAG.modelConfig],
+    rollout: tags[rolloutTag(alias)],
+    tags,
+  }
+}
+
+type Row = Pick<Selectable<ChangeTable>, 'seq' | 'restores'>
+
+/**
+ * The newest row, up to one, that changed what an alias says: it was set, removed or pointed elsewhere, or the version
+ * that it says got another rollout of this alias, or another model config. Moves to where it was already are left out.
+ */
+export async function lastChangeOf(
+  tx: Tx,
+  { model, alias }: AliasOf,
+  upTo: number,
+): Promise<Row | undefined> {
+  const moved = await sql<Row & Pick<Selectable<ChangeTable>, 'to_version'>>`
+    select c.seq, c.restores, c.to_version from changes c
+    where c.model_id = ${model.id} and c.alias = ${alias} and ${isAliasState()} and c.seq <= ${upTo}
+      and c.from_version is distinct from c.to_version
+    order by c.seq desc limit 1`.execute(tx)
+  const [state] = moved.rows
+  if (!state || state.to_version === null) return state
+  const edited = await sql<Row>`
+    select c.seq, c.restores from changes c
+    where c.model_id = ${model.id} and c.to_version = ${state.to_version} and ${isVersionState()}
+      and (c.kind = 'config.edited' or (c.kind = 'rollout.changed' and c.alias = ${alias}))
+      and c.seq > ${state.seq} and c.seq <= ${upTo}
+    order by c.seq desc limit 1`.execute(tx)
+  return edited.rows[0] ?? state
+}
+
+/** The most rows that one rollback writes: the alias, then what the version has to be again. */
+const MOST_ROWS = 3
+
+/** First row of the rollback that a row belongs to: the one of its alias, before the others. */
+export async function startOfRollback(tx: Tx, { model }: AliasOf, seq: number): Promise<number> {
+  const { rows } = await sql<Pick<Row, 'seq'>>`
+    select c.seq from changes c
+    where c.seq > ${seq - MOST_ROWS} and c.seq <= ${seq} and c.model_id = ${model.id} and ${isAliasState()}
+    order by c.seq desc limit 1`.execute(tx)
+  return rows[0]?.seq ?? seq
+}
+
+/** The rows of the rollback that starts with a row. */
+export async function rowsOfRollback(tx: Tx, { model }: AliasOf, start: number) {
+  const rows = await tx
+    .selectFrom('changes')
+    .selectAll()
+    .where('seq', '>=', start)
+    .where('seq', '<', start + MOST_ROWS)
+    .orderBy('seq')
+    .execute()
+  const end = rows.findIndex(
+    (row, i) =>
+      i > 0 &&
+      (row.model_id !== model.id ||
+        row.restores !== rows[0]?.restores ||
+        (row.kind !== 'config.edited' && row.kind !== 'rollout.changed')),
+  )
+  return end === -1 ? rows : rows.slice(0, end)
+}
