@@ -118,7 +118,7 @@ export const roleList =
     text.split(',').map((given) => {
       const role = ROLES.find((known) => known === given.trim())
       const near = suggest(given.trim(), ROLES)
-      return role ?? refuse(field, given, `of ${ROLES.join(', ')}${near && ` (${near})`}`)
+      return role ?? refuse(field, given, `one or more of ${ROLES.join(', ')}${near && ` (${near})`}`)
     })
 
 /** An alias that may be set. Checked before anything is asked or written. */

@@ -1,5 +1,5 @@
 import { createRegistry } from '@promptkeep/client'
-import type { Admin } from '@promptkeep/client/admin'
+import { type Admin, createAdmin } from '@promptkeep/client/admin'
 import { createMemoryTransport, type MemoryTransport } from '@promptkeep/client/testing'
 import type { Effects, ExitCode } from './io.ts'
 import { main } from './main.ts'
@@ -54,6 +54,13 @@ export function createTestCli(
     },
   }
 }
+
+/** What makes the command line ask a real server, as whoever the token is. */
+export const asking = (url: string, token?: string): Partial<Effects> => ({
+  createRegistry,
+  createAdmin,
+  env: { MLFLOW_TRACKING_URI: url, ...(token !== undefined && { MLFLOW_TRACKING_TOKEN: token }) },
+})
 
 /** The log of the registry in memory, whole: what else an admin asks needs a server. */
 function adminOf(transport: MemoryTransport): Admin {

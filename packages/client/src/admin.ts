@@ -211,5 +211,6 @@ function checkRollback(rollback: Rollback): Rollback {
 function checkRoles(roles: unknown): void {
   const list =
     Array.isArray(roles) && roles.length > 0 ? roles : refuse('roles', roles, `a list of ${ROLES.join(', ')}`)
-  for (const role of list) if (!ROLES.includes(role)) refuse('roles', role, `of ${ROLES.join(', ')}`)
+  for (const role of list)
+    if (!ROLES.includes(role)) refuse('roles', role, `one or more of ${ROLES.join(', ')}`)
 }

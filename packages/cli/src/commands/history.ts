@@ -127,7 +127,7 @@ function kinds(text: string): readonly ChangeKind[] {
     const meant = KINDS.filter((known) => known === kind || known.startsWith(`${kind}.`))
     if (meant.length > 0) return meant
     const near = suggest(kind, KINDS)
-    return refuse('--kind', given, `of ${KINDS.join(', ')}${near && ` (${near})`}`)
+    return refuse('--kind', given, `one or more of ${KINDS.join(', ')}${near && ` (${near})`}`)
   })
 }
 

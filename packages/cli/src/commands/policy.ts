@@ -74,7 +74,7 @@ const list = (io: Io): Command =>
       const style = createStyle(io.out, io.env)
       const rows = policies.map((one) => [
         style.bold(oneLine(one.alias)),
-        one.roles.join(', '),
+        moversOf(one),
         one.reasonRequired ? 'required' : '-',
         !one.evidenceRequired
           ? '-'
@@ -112,5 +112,8 @@ function words({ roles, reasonRequired, evidenceRequired, maxAgeSeconds }: Polic
       ? [`evidence${maxAgeSeconds === undefined ? '' : ` not older than ${durationText(maxAgeSeconds)}`}`]
       : []),
   ]
-  return `may be moved by ${roles.join(', ')}${needs.length === 0 ? '' : `; needs ${needs.join(' and ')}`}`
+  return `may be moved by ${moversOf({ roles })}${needs.length === 0 ? '' : `; needs ${needs.join(' and ')}`}`
 }
+
+/** An admin may whether the policy names that role or not. */
+const moversOf = ({ roles }: Pick<Policy, 'roles'>) => [...new Set([...roles, 'admin'])].join(', ')
