@@ -2,9 +2,12 @@ import { describe } from 'vitest'
 import { describeAliases } from './conformance/aliases.ts'
 import { describeChanges } from './conformance/changes.ts'
 import { describeConcurrency } from './conformance/concurrency.ts'
+import { describeHistory } from './conformance/history.ts'
 import { describePrompts } from './conformance/prompts.ts'
+import { describeRollback } from './conformance/rollback.ts'
 import { describeSeeding } from './conformance/seeding.ts'
 import type { OpenStore } from './conformance/support.ts'
+import { describeTokens } from './conformance/tokens.ts'
 import { describeVersionTags } from './conformance/version-tags.ts'
 import { describeVersions } from './conformance/versions.ts'
 
@@ -23,6 +26,9 @@ export function describeStore(name: string, open: OpenStore, skip = '') {
     describeAliases(open)
     describeSeeding(open)
     describeChanges(open)
+    describeHistory(open)
+    describeRollback(open)
     describeConcurrency(open)
+    describeTokens(open)
   })
 }
