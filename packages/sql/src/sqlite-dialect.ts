@@ -8,16 +8,17 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-import { createMutex, type Mutex } from './mutex.ts'
+import { createGroupCommit, type GroupCommit, type WriteTransaction } from './group-commit.ts'
 import { openSqlite, type SqliteConnection } from './sqlite.ts'
 
 /**
- * Kysely over one file: writes and transactions take turns on one connection; reads outside a transaction go over
- * a second, read-only one, so they neither wait for a writer nor see what it has not committed. A database in
- * memory has one connection only, and there reads take turns with the writers for the same reason.
+ * Kysely over one file: writes and transactions take turns on one connection, and those that are ready together are
+ * made durable together (`group-commit.ts`); reads outside a transaction go over a second, read-only one, so they
+ * neither wait for a writer nor see what it has not committed. A database in memory has one connection only, and
+ * there reads take turns with the writers for the same reason.
  *
  * Await nothing but the database inside a transaction: the others wait for it meanwhile, and a writer of another
- * process waits without doing anything else (SQLite's own waiting is synchronous), 5 s at most.
+ * process does so for 5 s at most.
  */
 export function sqliteDialect(path: string): Dialect {
   return {
@@ -31,13 +32,14 @@ export function sqliteDialect(path: string): Dialect {
 /** What Kysely is handed for one query or one transaction. */
 interface Lease extends DatabaseConnection {
   begin(): Promise<void>
-  end(statement: 'commit' | 'rollback'): void
+  commit(): Promise<void>
+  rollback(): Promise<void>
 }
 
 function createDriver(path: string): Driver {
-  const turns = createMutex()
   let writer: SqliteConnection
   let reader: SqliteConnection | undefined
+  let writes: GroupCommit
 
   const leases = new WeakMap<DatabaseConnection, Lease>()
   const leaseOf = (connection: DatabaseConnection) => leases.get(connection) as Lease
@@ -45,23 +47,20 @@ function createDriver(path: string): Driver {
   return {
     async init() {
       writer = openSqlite({ path })
+      writes = createGroupCommit(writer)
       if (path !== ':memory:') reader = openSqlite({ path, readOnly: true })
     },
     async acquireConnection() {
-      const lease = createLease(writer, reader, turns)
+      const lease = createLease(writer, reader, writes)
       leases.set(lease, lease)
       return lease
     },
     beginTransaction: (connection) => leaseOf(connection).begin(),
-    async commitTransaction(connection) {
-      leaseOf(connection).end('commit')
-    },
-    async rollbackTransaction(connection) {
-      leaseOf(connection).end('rollback')
-    },
+    commitTransaction: (connection) => leaseOf(connection).commit(),
+    rollbackTransaction: (connection) => leaseOf(connection).rollback(),
     async releaseConnection() {},
     async destroy() {
-      await turns.run(() => {
+      await writes.alone(() => {
         reader?.close()
         // Leaves one file behind, complete in itself.
         if (path !== ':memory:') writer.run('pragma wal_checkpoint(TRUNCATE)')
@@ -71,39 +70,27 @@ function createDriver(path: string): Driver {
   }
 }
 
-function createLease(writer: SqliteConnection, reader: SqliteConnection | undefined, turns: Mutex): Lease {
-  let release: (() => void) | undefined
+function createLease(
+  writer: SqliteConnection,
+  reader: SqliteConnection | undefined,
+  writes: GroupCommit,
+): Lease {
+  let transaction: WriteTransaction | undefined
 
   return {
     async begin() {
-      release = await turns.acquire()
-      try {
-        // IMMEDIATE: a transaction that reads first and writes later would fail half-way if another process wrote.
-        writer.execute('begin immediate')
-      } catch (error) {
-        release()
-        throw error
-      }
+      transaction = await writes.begin()
     },
-    end(statement) {
-      // After a failed commit Kysely rolls back once more; by then the turn may be somebody else's.
-      if (!release) return
-      try {
-        // A full disk ends the transaction by itself, and a second rollback would hide why.
-        if (statement === 'commit' || writer.inTransaction) writer.run(statement)
-      } catch (error) {
-        // It must not stay open for the next one.
-        if (writer.inTransaction) writer.run('rollback')
-        throw error
-      } finally {
-        release()
-        release = undefined
-      }
+    async commit() {
+      await transaction?.commit()
+    },
+    async rollback() {
+      await transaction?.rollback()
     },
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (release) return run<R>(writer, query)
+      if (transaction) return run<R>(transaction, query)
       if (reader && isRead(query)) return run<R>(reader, query)
-      return turns.run(() => (isWrite(query) ? runAlone<R>(writer, query) : run<R>(writer, query)))
+      return isWrite(query) ? runInTurn<R>(writes, query) : writes.alone(() => run<R>(writer, query))
     },
     // biome-ignore lint/correctness/useYield: there is nothing to yield, and Kysely asks for a generator.
     async *streamQuery() {
@@ -118,19 +105,20 @@ const isRead = ({ query, sql }: CompiledQuery) =>
 const isWrite = ({ sql }: CompiledQuery) => /^\s*(insert|update|delete|replace|with)\b/i.test(sql)
 
 /** A write outside a transaction gets one: then the lock is what it waits for, and nothing is left half-run. */
-function runAlone<R>(writer: SqliteConnection, query: CompiledQuery): QueryResult<R> {
-  writer.execute('begin immediate')
+async function runInTurn<R>(writes: GroupCommit, query: CompiledQuery): Promise<QueryResult<R>> {
+  const transaction = await writes.begin()
+  let result: QueryResult<R>
   try {
-    const result = run<R>(writer, query)
-    writer.run('commit')
-    return result
+    result = run<R>(transaction, query)
   } catch (error) {
-    if (writer.inTransaction) writer.run('rollback')
+    await transaction.rollback()
     throw error
   }
+  await transaction.commit()
+  return result
 }
 
-function run<R>(connection: SqliteConnection, { sql, parameters }: CompiledQuery): QueryResult<R> {
-  const { rows, changes } = connection.run(sql, parameters)
+function run<R>(on: Pick<WriteTransaction, 'run'>, { sql, parameters }: CompiledQuery): QueryResult<R> {
+  const { rows, changes } = on.run(sql, parameters)
   return { rows: rows as R[], numAffectedRows: BigInt(changes) }
 }

@@ -22,6 +22,11 @@ export interface SqliteConnection {
    * then no transaction of this connection can be committed.
    */
   execute(sql: string): void
+  /**
+   * Starts a transaction that holds the write lock from its first moment on.
+   * @returns `undefined`, or the error that says that another connection holds the lock: it is not waited for here
+   */
+  begin(): SqlError | undefined
   readonly inTransaction: boolean
   close(): void
 }
@@ -103,6 +108,16 @@ export function openSqlite({ path, readOnly, busyTimeoutMs = 5000, maxStatements
         throw sqliteOutage(error, busyTimeoutMs)
       }
     },
+    begin() {
+      try {
+        connection.execute(`pragma busy_timeout = 0; begin immediate; pragma busy_timeout = ${busyTimeoutMs}`)
+        return undefined
+      } catch (error) {
+        connection.execute(`pragma busy_timeout = ${busyTimeoutMs}`)
+        if (isBusy(error)) return error
+        throw error
+      }
+    },
     get inTransaction() {
       return database.inTransaction
     },
@@ -158,7 +173,7 @@ function switchToWal(connection: SqliteConnection, timeoutMs: number) {
   }
 }
 
-const isBusy = (error: unknown) =>
+const isBusy = (error: unknown): error is SqlError =>
   error instanceof SqlError && String((error.cause as NodeJS.ErrnoException)?.code).startsWith('SQLITE_BUSY')
 
 function open(path: string) {
