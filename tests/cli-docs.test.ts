@@ -8,6 +8,9 @@ const text = readFileSync(new URL('../docs/cli.md', import.meta.url), 'utf8')
 const sections = new Map(text.split(/^## /m).map((section) => [section.split('\n', 1)[0] ?? '', section]))
 const { commands } = createProgram({ ...createIo(process), setExitCode() {} }, '0.0.0')
 
+/** A command with the commands in it: they are told in one section. */
+const family = (command: (typeof commands)[number]) => [command, ...command.commands]
+
 /** Said once, for all commands. */
 const COMMON = ['--json', '--tracking-uri']
 
@@ -16,12 +19,14 @@ describe('docs/cli.md', () => {
     'tells all of %s',
     (name, command) => {
       const section = sections.get(`promptkeep ${name}`) ?? ''
+      for (const inner of command.commands) expect(section).toContain(`\npromptkeep ${name} ${inner.name()}`)
       expect(section).toContain(`\npromptkeep ${name}`)
-      const missing = command.options
+      const options = family(command).flatMap((one) => one.options)
+      const missing = options
         .map((option) => option.long ?? '')
         .filter((long) => !COMMON.includes(long) && !section.includes(`\`${long}`))
       expect(missing).toEqual([])
-      const known = [...command.options.map((option) => option.long), ...COMMON]
+      const known = [...options.map((option) => option.long), ...COMMON]
       const rows = [...section.matchAll(/^\| `(--[a-z-]+)/gm)].map((match) => match[1])
       expect(rows.filter((long) => !known.includes(long))).toEqual([])
     },

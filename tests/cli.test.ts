@@ -101,7 +101,7 @@ describe('promptkeep serve', { timeout: 60_000 }, () => {
     {
       rule: 'an address that others reach',
       args: ['--host', '0.0.0.0'],
-      want: '--host must be a loopback address',
+      want: 'it has no tokens yet, so everybody could do everything. Make the first one with: promptkeep token create',
     },
     {
       rule: 'a port that is none',

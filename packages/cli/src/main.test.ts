@@ -31,9 +31,10 @@ describe('usage', () => {
     expect(help).toMatchObject({ code: 0, err: '' })
     const commands = [...help.out.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? '')
     expect(commands).toEqual(expect.arrayContaining(['serve', 'list', 'show', 'register', 'alias', 'diff']))
-    for (const command of commands.filter((name) => name !== 'help')) {
-      const { code, out } = await cli.run(command, '--help')
-      expect(`${code} ${out}`, command).toMatch(new RegExp(`^0 [^]*\\n {2}\\$ promptkeep ${command}`))
+    const inner = ['token create', 'token list', 'token revoke', 'policy set', 'policy list', 'policy remove']
+    for (const command of [...commands.filter((name) => name !== 'help'), ...inner]) {
+      const { code, out } = await cli.run(...command.split(' '), '--help')
+      expect(`${code} ${out}`, command).toMatch(new RegExp(`^0 [^]*\\n {2}\\$ .*promptkeep ${command}`))
     }
   })
 
@@ -87,13 +88,14 @@ describe('usage', () => {
 
 describe('help', () => {
   const VERBS =
-    /^(append|ask|bring|check|compare|keep|let|list|listen|judge|overwrite|pass|point|print|pull|push|read|record|refuse|register|run|say|set|show|tag|take|tell|use|write|exit) /i
+    /^(append|ask|bring|check|compare|keep|let|list|listen|judge|make|open|overwrite|pass|point|print|pull|push|read|record|refuse|register|run|say|set|show|tag|take|tell|use|write|exit) /i
 
   it('tells everything in one mood, without a full stop', async () => {
     const { createProgram } = await import('./program.ts')
     const { createIo } = await import('./io.ts')
     const program = createProgram({ ...createIo(process), setExitCode() {} }, '0')
-    const texts = program.commands.flatMap((command) => [
+    const commands = program.commands.flatMap((command) => [command, ...command.commands])
+    const texts = commands.flatMap((command) => [
       command.description(),
       ...command.options.map((option) => option.description),
     ])

@@ -8,6 +8,9 @@ interface ServeFlags {
   readonly host?: string
   readonly port?: string
   readonly database?: string
+  readonly allowedHosts?: string
+  readonly allowedOrigins?: string
+  readonly trustProxy?: string
   readonly allowModelConfigEdit?: true
 }
 
@@ -16,6 +19,9 @@ const VARIABLES = {
   host: 'HOST',
   port: 'PORT',
   database: 'DATABASE_URL',
+  allowedHosts: 'ALLOWED_HOSTS',
+  allowedOrigins: 'ALLOWED_ORIGINS',
+  trustProxy: 'TRUST_PROXY',
   allowModelConfigEdit: 'ALLOW_MODEL_CONFIG_EDIT',
 } as const satisfies Record<keyof ServeFlags, string>
 
@@ -28,12 +34,24 @@ export const serve = (io: Io): Command =>
   )
     .option(
       '--host <address>',
-      'listen on this address: loopback only, until the server has tokens (env HOST, default 127.0.0.1)',
+      'listen on this address; beyond loopback only once there are tokens (env HOST, default 127.0.0.1)',
     )
     .option('--port <n>', 'listen on this port; 0 takes a free one (env PORT, default 5055)')
     .option(
       '--database <url>',
       'keep everything in sqlite:<file> or postgres://… (env DATABASE_URL, default sqlite:./.promptkeep/registry.db)',
+    )
+    .option(
+      '--allowed-hosts <names>',
+      'take requests for these names, by commas; * for any (env ALLOWED_HOSTS)',
+    )
+    .option(
+      '--allowed-origins <origins>',
+      'let pages of these origins write, such as https://prompts.example.com (env ALLOWED_ORIGINS)',
+    )
+    .option(
+      '--trust-proxy <n>',
+      'read the client address behind as many proxies from X-Forwarded-For (env TRUST_PROXY, default 0)',
     )
     .option('--allow-model-config-edit', "let MLflow's clients edit the model config of a version in place")
     .action(async (flags: ServeFlags) => {
@@ -71,6 +89,7 @@ function whyNotStarted(error: unknown, { HOST, PORT, DATABASE_URL }: Config): st
     return `port ${PORT} on ${HOST} is taken: choose another with --port or PORT (0 takes a free one); is one running already?`
   if (code === 'EACCES' && (error as Error).name === 'StartError')
     return `port ${PORT} on ${HOST} may not be used by this account: choose another with --port or PORT`
+  if ((error as Error).name === 'StartError') return message
   return `the registry cannot start with --database ${withoutPassword(DATABASE_URL)}: ${message?.split('\n')[0]}`
 }
 
