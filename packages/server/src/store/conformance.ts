@@ -3,6 +3,7 @@ import { describeAliases } from './conformance/aliases.ts'
 import { describeChanges } from './conformance/changes.ts'
 import { describeConcurrency } from './conformance/concurrency.ts'
 import { describeHistory } from './conformance/history.ts'
+import { describePolicies } from './conformance/policies.ts'
 import { describePrompts } from './conformance/prompts.ts'
 import { describeRollback } from './conformance/rollback.ts'
 import { describeSeeding } from './conformance/seeding.ts'
@@ -25,6 +26,7 @@ export function describeStore(name: string, open: OpenStore, skip = '') {
     describeVersionTags(open)
     describeAliases(open)
     describeSeeding(open)
+    describePolicies(open)
     describeChanges(open)
     describeHistory(open)
     describeRollback(open)
