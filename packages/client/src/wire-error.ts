@@ -35,11 +35,8 @@ export function errorFromWire(status: number, body: unknown, on: Subject): Regis
     case 'PROMPT_NOT_FOUND':
     case 'ALIAS_NOT_FOUND':
     case 'VERSION_NOT_FOUND':
-      return new RegistryError(
-        code,
-        absence(code, { ...on, version: on.version ?? versionIn(message) }),
-        options,
-      )
+      // Of a rollback the server knows more: which version it was, and what else can be done.
+      return new RegistryError(code, OF_ROLLBACK.test(message) ? message : absence(code, on), options)
     case 'CONFLICT':
       return new Conflict(message || `conflict on${about} at ${on.address}`, current, options)
     case 'UNAUTHENTICATED':
@@ -65,11 +62,14 @@ export function errorFromWire(status: number, body: unknown, on: Subject): Regis
   }
 }
 
+const OF_ROLLBACK = /^Version \d+ of /
+
 function codeOf(status: number, mlflowCode: string | undefined, message: string, on: Subject): ErrorCode {
   if (status === 404 && mlflowCode === 'RESOURCE_DOES_NOT_EXIST') {
     if (message.startsWith('Workspace ')) return 'INVALID_INPUT'
     if (/^(Registered Model|Prompt) with name=/.test(message)) return 'PROMPT_NOT_FOUND'
-    if (/^(Model Version|Latest version|Prompt \(name=.*version=)/.test(message)) return 'VERSION_NOT_FOUND'
+    if (OF_ROLLBACK.test(message) || /^(Model Version|Latest version|Prompt \(name=.*version=)/.test(message))
+      return 'VERSION_NOT_FOUND'
     return on.version === undefined ? 'PROMPT_NOT_FOUND' : 'VERSION_NOT_FOUND'
   }
   if (status === 400) {
@@ -81,12 +81,6 @@ function codeOf(status: number, mlflowCode: string | undefined, message: string,
   // Too large, too long, not processable: the same request would fail again.
   if ([411, 413, 414, 415, 422, 431].includes(status)) return 'INVALID_INPUT'
   return 'UNAVAILABLE'
-}
-
-/** The version that a request did not name: a rollback finds it in the log. */
-const versionIn = (message: string): number | undefined => {
-  const [, version] = /^Model Version \(name=.*, version=(\d+)\)/.exec(message) ?? []
-  return version === undefined ? undefined : Number(version)
 }
 
 function outageText(status: number): string {

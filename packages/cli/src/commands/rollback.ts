@@ -63,7 +63,6 @@ export const rollback = (io: Io): Command =>
         const rows = changes.map((change) => ({ ...change, at: isoTime(change.at) }))
         return printJson(io, { prompt: name, dryRun, changes: rows })
       }
-      if (changes.length === 0) io.err.write(`${name}: nothing changed; the alias says that already.\n`)
       for (const change of changes)
         io.out.write(`${words(change)}${dryRun ? '  (dry run: nothing moved)' : ''}\n`)
     })
@@ -87,29 +86,30 @@ async function rehearse(
       hint: `Its changes: promptkeep history ${name}`,
     })
   const alias = flags.alias ?? wanted?.alias ?? 'production'
-  const moves = rows.filter(
-    (row) => row.alias === alias && (row.kind === 'alias.moved' || row.kind === 'alias.removed'),
-  )
-  const [last] = moves
+  const ofAlias = rows.filter((row) => row.alias === alias)
+  const [last, before] = ofAlias
   if (last === undefined)
     throw new CliError(`alias "${alias}" of "${name}" was never set, so there is nothing to undo`)
   const current = (await admin.resolve([name], { alias })).prompts[0]?.version
   if (expect !== undefined && expect !== (current ?? 'none')) throw new Conflict('', current ?? null)
+  const same = { prompt: name, alias, at: last.at, ...(current !== undefined && { from: current }) }
+  if (toSeq === undefined && last.kind === 'rollout.changed' && last.restores === undefined)
+    return [{ ...same, kind: 'rollout.changed', ...defined({ restores: before?.seq }) }]
+  const moves = ofAlias.filter(({ kind }) => kind !== 'rollout.changed')
   const restored = toSeq === undefined ? moves[1] : moves.find(({ seq = 0 }) => seq <= toSeq)
-  const to = toSeq === undefined ? last.from : restored?.to
-  if (to === current) return []
-  return [
-    {
-      kind: to === undefined ? 'alias.removed' : 'alias.moved',
-      prompt: name,
-      alias,
-      ...(current !== undefined && { from: current }),
-      ...(to !== undefined && { to }),
-      ...(restored?.seq !== undefined && { restores: restored.seq }),
-      at: last.at,
-    },
-  ]
+  const to = toSeq === undefined ? moves[0]?.from : restored?.to
+  const restores = defined({ restores: toSeq ?? restored?.seq })
+  if (to === undefined && current !== undefined) return [{ ...same, kind: 'alias.removed', ...restores }]
+  if (to !== undefined && to !== current) return [{ ...same, kind: 'alias.moved', to, ...restores }]
+  const isSplit = ofAlias.some(({ kind, seq = 0 }) => kind === 'rollout.changed' && seq > (toSeq ?? 0))
+  if (isSplit && to !== undefined) return [{ ...same, kind: 'rollout.changed', to, ...restores }]
+  throw new CliError(`alias "${alias}" of "${name}" says that already: there is nothing to roll back`, {
+    exitCode: 1,
+  })
 }
+
+const defined = <T extends object>(object: { [K in keyof T]: T[K] | undefined }): Partial<T> =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>
 
 /** Newest first, without those of an earlier prompt of this name. */
 async function rowsOf(admin: Admin, name: string): Promise<Change[]> {
@@ -137,9 +137,12 @@ function words({ kind, prompt, alias = '', from, to, seq, restores }: Change): s
 async function explain(io: Io, name: string, flags: RollbackFlags, error: unknown): Promise<never> {
   if (hasCode(error, 'PROMPT_NOT_FOUND'))
     await withRegistry(io, flags, (registry) => findPrompt(registry, name)) // knows the nearest name
-  if (!hasCode(error, 'CONFLICT') || flags.expect === undefined) throw error
+  const { expect } = flags
+  const current = error instanceof Error && 'current' in error ? (error.current ?? 'none') : undefined
+  // A conflict is also that there is nothing to bring back.
+  if (!hasCode(error, 'CONFLICT') || expect === undefined || current === expect) throw error
   const where = movedAway(flags.alias ?? 'production', name, error)
-  throw new CliError(`${where}, not as --expect ${flags.expect} says; nothing moved`, {
+  throw new CliError(`${where}, not as --expect ${expect} says; nothing moved`, {
     exitCode: 1,
     hint: `See who moved it: promptkeep history ${name}`,
     cause: error,
