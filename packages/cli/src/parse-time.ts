@@ -18,7 +18,10 @@ export const pointInTime =
     const [, hours, minutes, seconds = '0'] = /^(\d{1,2}):(\d{2})(?::(\d{2}))?$/.exec(text) ?? []
     if (Number(hours) < 24 && Number(minutes) < 60 && Number(seconds) < 60)
       return new Date(now()).setHours(Number(hours), Number(minutes), Number(seconds), 0)
-    if (/^\d{4}-\d{2}-\d{2}$/.test(text)) {
+    // JavaScript takes the 31st of November for the 1st of December.
+    const [day = ''] = /^\d{4}-\d{2}-\d{2}/.exec(text) ?? []
+    if (day !== '' && !isDay(day)) return checked(Number.NaN)
+    if (text === day && day !== '') {
       // A date alone is UTC to JavaScript; to a person it is the day that they live in.
       const day = new Date(`${text}T00:00:00`)
       return checked(isEnd ? day.setDate(day.getDate() + 1) - 1 : day.getTime())
@@ -33,6 +36,11 @@ export const pointInTime =
       return Number.isNaN(at) ? refuse(field, text, `a time: ${TIME_FORMS}`) : at
     }
   }
+
+function isDay(day: string): boolean {
+  const at = new Date(`${day}T00:00:00Z`)
+  return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(day)
+}
 
 /** `90d` as seconds. */
 export const duration =
