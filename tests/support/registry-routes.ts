@@ -166,6 +166,16 @@ export const ROUTES: readonly Route[] = [
     expected: { kind: 'integer', nullable: true },
     reason: text,
   }),
+  own('POST', 'rollback', {
+    name,
+    alias: { kind: 'text' },
+    // The alias says that already: nothing would change.
+    to_seq: { kind: 'integer', valid: () => 2 },
+    reason: { kind: 'text', required: true, valid: () => 'it was better' },
+    expected: { kind: 'integer', nullable: true },
+    force: { kind: 'boolean' },
+    request_id: text,
+  }),
   own('POST', 'tokens', {
     // Reserved: with a token nobody would be let in without one.
     name: { kind: 'text', required: true, valid: () => 'anonymous' },

@@ -23,6 +23,8 @@ import { modelVersions } from './routes/mlflow/model-versions.ts'
 import { registeredModels } from './routes/mlflow/registered-models.ts'
 import { runs } from './routes/mlflow/runs.ts'
 import { policies } from './routes/policies.ts'
+import { resolve } from './routes/resolve.ts'
+import { rollback } from './routes/rollback.ts'
 import { tokens } from './routes/tokens.ts'
 import { whoami } from './routes/whoami.ts'
 import type { Store } from './store/store.ts'
@@ -75,6 +77,8 @@ export function createApp({
   app.route(OWN, governance(store, log))
   app.route(OWN, policies(store, log))
   app.route(OWN, changes(store))
+  app.route(OWN, resolve(store))
+  app.route(OWN, rollback(store, log))
   app.route(OWN, whoami(authority))
   app.route(OWN, tokens(store, authority, log, now))
   for (const base of MLFLOW) {

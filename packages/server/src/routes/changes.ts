@@ -1,9 +1,12 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { checkName, fromChange } from '@promptkeep/client/protocol'
+import { type ChangeKind, checkName, checkText, fromChange, refuse } from '@promptkeep/client/protocol'
+import { CHANGE_KINDS } from '../change-kinds.ts'
 import type { ServerEnv } from '../env.ts'
 import type { Store } from '../store/store.ts'
+import { aliasName } from './mlflow/rules.ts'
 import { refuseInvalid } from './own-request.ts'
 import { Change, json, Refusal, text } from './own-schemas.ts'
+import { timeQuery } from './time-query.ts'
 
 const MOST = 1000
 const limits = `a whole number from 1 to ${MOST}`
@@ -11,10 +14,17 @@ const limits = `a whole number from 1 to ${MOST}`
 const changesOf = createRoute({
   method: 'get',
   path: '/changes',
-  summary: "One prompt's changes, newest first; a deleted prompt keeps its own.",
+  summary:
+    'Changes of all prompts, or of one (a deleted prompt keeps its own), newest first. Every filter narrows it: kinds, ' +
+    'alias, who made it, from when to when.',
   request: {
     query: z.object({
-      prompt: text,
+      prompt: text.optional(),
+      kind: text.optional().openapi({ description: `a list with commas of ${CHANGE_KINDS.join(', ')}` }),
+      alias: text.optional(),
+      actor: text.optional(),
+      since: timeQuery.optional(),
+      until: timeQuery.optional(),
       limit: z
         .string()
         .regex(/^\d{1,9}$/, limits)
@@ -34,17 +44,35 @@ const changesOf = createRoute({
   },
 })
 
-/** Ours: the append-only log, one prompt at a time. */
+/** Ours: the append-only log. */
 export const changes = ({ changes: log, prompts }: Store) =>
   new OpenAPIHono<ServerEnv>({ defaultHook: refuseInvalid }).openapi(changesOf, async (c) => {
-    const { prompt, limit, page_token: token } = c.req.valid('query')
-    checkName(prompt, 'prompt')
+    const { kind, limit, page_token: token, ...filter } = c.req.valid('query')
+    const { prompt, alias, actor } = filter
+    if (prompt !== undefined) checkName(prompt, 'prompt')
+    if (alias !== undefined) aliasName(alias)
+    if (actor !== undefined) checkText(actor, 'actor')
+    const kinds = kind === undefined ? [] : readKinds(kind)
     // The token is the `seq` of the last change that was seen.
     const before = token ? Number(token) : undefined
-    const found = await log.list({ prompt, limit: limit + 1, before })
-    if (found.length === 0 && before === undefined) await prompts.get(prompt)
+    const found = await log.list({ ...filter, kinds, limit: limit + 1, before })
+    if (found.length === 0 && prompt !== undefined) await requireKnown(prompt)
     const page = found.slice(0, limit).map(fromChange) as z.infer<typeof Change>[]
     const last = page.at(-1)?.seq
     const next = found.length > limit && last !== undefined ? { next_page_token: String(last) } : {}
     return c.json({ changes: page, ...next }, 200)
+
+    /** A prompt that is there may have no change yet, and one that was deleted has its own. @throws {PromptNotFound} */
+    async function requireKnown(name: string): Promise<void> {
+      const some = await log.list({ prompt: name, limit: 1 })
+      if (some.length === 0) await prompts.get(name)
+    }
   })
+
+/** @throws {InvalidInput} */
+function readKinds(given: string): ChangeKind[] {
+  return given.split(',').map((kind) => {
+    const known = CHANGE_KINDS.find((one) => one === kind)
+    return known ?? refuse('kind', kind, `a list with commas of ${CHANGE_KINDS.join(', ')}`)
+  })
+}

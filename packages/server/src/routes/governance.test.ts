@@ -35,6 +35,8 @@ describe('capabilities', () => {
         seed: true,
         compare_and_set: true,
         history: true,
+        resolve: true,
+        policies: true,
       },
     })
   })

@@ -20,11 +20,11 @@ import {
 } from '@promptkeep/client/protocol'
 import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
-import { MAX_REQUEST_ID, type Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { VERSION } from '../version.ts'
 import { modelName } from './mlflow/rules.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { Change, json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
+import { Change, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
 
 const Capabilities = z.object({
   server: z.literal('promptkeep'),
@@ -32,6 +32,7 @@ const Capabilities = z.object({
   seed: z.boolean(),
   compare_and_set: z.boolean(),
   history: z.boolean(),
+  resolve: z.boolean(),
   policies: z.boolean(),
 })
 
@@ -53,8 +54,6 @@ const Seeded = z.object({
   outcome: z.enum(['seeded', 'skipped', 'healed']),
   current: z.object({ version: whole, digest: text }).optional(),
 })
-const idLength = `a text of 1 to ${MAX_REQUEST_ID} characters`
-const requestId = z.string(idLength).min(1, idLength).max(MAX_REQUEST_ID, idLength)
 const Move = z.object(
   {
     name: text,
@@ -113,6 +112,7 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
           seed: true,
           compare_and_set: true,
           history: true,
+          resolve: true,
           policies: true,
         },
         200,

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { MAX_REQUEST_ID } from '../store/store.ts'
 
 /*
  * Shapes of our own routes. A schema's message is what it allows, as it stands in "name must be …; got 5". Names,
@@ -7,6 +8,10 @@ import { z } from '@hono/zod-openapi'
 
 export const text = z.string('a text')
 export const whole = z.int('a whole number')
+
+const idLength = `a text of 1 to ${MAX_REQUEST_ID} characters`
+/** Of a request that may be sent again. */
+export const requestId = z.string(idLength).min(1, idLength).max(MAX_REQUEST_ID, idLength)
 
 /** One change, as `fromChange` writes it. */
 export const Change = z

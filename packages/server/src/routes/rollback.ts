@@ -1,0 +1,87 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
+import {
+  checkAlias,
+  checkName,
+  checkNote,
+  checkVersion,
+  fromChange,
+  type Logger,
+  refuse,
+} from '@promptkeep/client/protocol'
+import { authorOf } from '../author.ts'
+import type { ServerEnv } from '../env.ts'
+import type { ChangeStore, Store } from '../store/store.ts'
+import { jsonBody, refuseInvalid } from './own-request.ts'
+import { Change, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
+
+const seqForm = 'the number of a change: a whole number of at least 1'
+
+const Wanted = z.object(
+  {
+    name: text,
+    alias: text.optional(),
+    to_seq: z.int(seqForm).min(1, seqForm).optional(),
+    reason: text,
+    expected: z.int('a whole number, or null for an unset alias').nullable().optional(),
+    force: z.boolean('true or false').optional(),
+    request_id: requestId.optional(),
+  },
+  'a JSON object',
+)
+
+const rollbackAlias = createRoute({
+  method: 'post',
+  path: '/rollback',
+  summary:
+    'Brings back what an alias said right after a change (`to_seq`), or before its last change: version, rollout and, ' +
+    'where config edits are allowed, the model config. It is logged as changes of its own. The same `request_id` again ' +
+    'answers the changes that it made.',
+  request: jsonRequest(Wanted),
+  responses: {
+    200: json(z.object({ changes: z.array(Change) }), 'The logged changes; that of the alias first.'),
+    400: json(Refusal, 'A field is not what it must be; the message names it.'),
+    404: json(Refusal, 'There is no such prompt, or that version was deleted since.'),
+    409: json(
+      Refusal.extend({ current: whole.nullable() }),
+      'The alias is elsewhere than expected, or nothing would change; it is at `current`.',
+    ),
+  },
+})
+
+/** Ours: one call that undoes. */
+export function rollback({ history, changes }: Store, log: Logger) {
+  const app = new OpenAPIHono<ServerEnv>({ defaultHook: refuseInvalid })
+  app.use('/rollback', jsonBody)
+  return app.openapi(rollbackAlias, async (c) => {
+    const {
+      name,
+      to_seq: toSeq,
+      reason,
+      expected,
+      force,
+      request_id: requestId,
+      ...given
+    } = c.req.valid('json')
+    checkName(name)
+    if (given.alias !== undefined) checkAlias(given.alias)
+    if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
+    checkNote(reason, 'reason')
+    if (reason.trim() === '') refuse('reason', reason, 'a text that says why')
+    const alias = given.alias ?? (await aliasOf(changes, toSeq)) ?? 'production'
+    const author = authorOf(c, { reason, force })
+    const made = await history.rollback({ name, alias, toSeq, expected, requestId, ...author })
+    for (const { kind, prompt, from, to, actor, forced, restores } of made)
+      log.info(
+        { correlationId: c.get('correlationId'), prompt, alias, from, to, actor, forced, restores },
+        kind,
+      )
+    return c.json({ changes: made.map(fromChange) as z.infer<typeof Change>[] }, 200)
+  })
+}
+
+/** The alias that a row of the log speaks of. */
+async function aliasOf(changes: ChangeStore, seq: number | undefined): Promise<string | undefined> {
+  if (seq === undefined) return undefined
+  const [row] = await changes.after(seq - 1, 1)
+  return row?.seq === seq ? row.alias : undefined
+}
