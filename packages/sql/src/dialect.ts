@@ -17,6 +17,8 @@ export interface SqlDialect {
   readonly tableOptions: string
   /** Takes the one lock that keeps two processes from migrating at once; held until the transaction ends. */
   readonly lockForMigration: RawBuilder<unknown> | undefined
+  /** Whether rows are locked one by one; else a transaction holds the whole database from its first moment on. */
+  readonly locksRows: boolean
   /** `for update` where rows are locked one by one; nothing where a transaction already holds the database. */
   readonly forUpdate: RawBuilder<unknown>
   /**
@@ -40,6 +42,7 @@ export const sqliteSql: SqlDialect = {
   types: { text: 'text', integer: 'integer', real: 'real' },
   tableOptions: 'strict',
   lockForMigration: undefined,
+  locksRows: false,
   forUpdate: sql``,
   matches: (column, pattern, { ignoreCase = false } = {}) =>
     // SQLite's LIKE ignores case whether asked to or not; GLOB does not.
@@ -55,6 +58,7 @@ export const postgresSql: SqlDialect = {
   tableOptions: '',
   // Any number, as long as nobody else in this database uses it: "PK" and one.
   lockForMigration: sql`select pg_advisory_xact_lock(20555001)`,
+  locksRows: true,
   forUpdate: sql`for update`,
   matches: (column, pattern, { ignoreCase = false } = {}) =>
     ignoreCase ? sql`${column} ilike ${pattern} escape ''` : sql`${column} like ${pattern} escape ''`,

@@ -5,6 +5,7 @@ import {
   PromptNotFound,
   RegistryError,
 } from '@promptkeep/client/protocol'
+import { prepared } from '@promptkeep/sql'
 import { sql } from 'kysely'
 import { appendChange, changeOfRequest, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
@@ -20,10 +21,7 @@ export function createAliasStore(context: StoreContext): AliasStore {
   return {
     async find(name, alias) {
       const isLatest = alias.toLowerCase() === 'latest'
-      const { rows } = await sql<VersionRow | { readonly version: null }>`
-        select ${versionColumns(dialect)} from models m
-          ${isLatest ? newestVersion : versionOf(alias)} where m.name = ${name}`.execute(db)
-      const [row] = rows
+      const [row] = isLatest ? await newestVersion(db, { name }) : await versionOf(db, { name, alias })
       if (!row) throw new PromptNotFound(name)
       if (row.version !== null) return toVersion(row)
       if (!isLatest) return undefined
@@ -34,10 +32,10 @@ export function createAliasStore(context: StoreContext): AliasStore {
       write(async (tx) => {
         const { name, alias, to, expected } = move
         await lockLog(tx, dialect)
-        const { id: modelId } = await requireModel(tx, dialect, name)
+        const { id: modelId } = await requireModel(tx, name)
         const made = await madeBefore(tx, modelId, move)
         if (made) return made
-        const { digest } = await lockVersion(tx, dialect, name, to)
+        const { digest } = await lockVersion(tx, name, to)
         const from = await currentVersion(tx, modelId, alias)
         if (expected !== undefined && expected !== (from ?? null))
           throw new Conflict(conflictText(move, from), from ?? null)
@@ -50,7 +48,7 @@ export function createAliasStore(context: StoreContext): AliasStore {
     remove: (name, alias, author) =>
       write(async (tx) => {
         await lockLog(tx, dialect)
-        const { id } = await requireModel(tx, dialect, name)
+        const { id } = await requireModel(tx, name)
         const model = { id, name }
         const from = await currentVersion(tx, id, alias)
         if (from === undefined) return
@@ -76,12 +74,24 @@ async function madeBefore(
   return made
 }
 
-const newestVersion = sql`left join versions v on v.model_id = m.id and v.version = (
-  select max(version) from versions where model_id = m.id and deleted_at is null)`
+/** Without such a version its columns are null. */
+type Found = VersionRow | { readonly version: null }
 
-const versionOf = (alias: string) => sql`
-  left join aliases wanted on wanted.model_id = m.id and wanted.alias = ${alias}
-  left join versions v on v.model_id = m.id and v.version = wanted.version`
+const newestVersion = prepared<{ name: string }, Found>(
+  (of, dialect) => sql`
+    select ${versionColumns(dialect)} from models m
+    left join versions v on v.model_id = m.id and v.version = (
+      select max(version) from versions where model_id = m.id and deleted_at is null)
+    where m.name = ${of('name')}`,
+)
+
+const versionOf = prepared<{ name: string; alias: string }, Found>(
+  (of, dialect) => sql`
+    select ${versionColumns(dialect)} from models m
+    left join aliases wanted on wanted.model_id = m.id and wanted.alias = ${of('alias')}
+    left join versions v on v.model_id = m.id and v.version = wanted.version
+    where m.name = ${of('name')}`,
+)
 
 /** Of a compare-and-set that lost. */
 export const conflictText = (
@@ -93,14 +103,13 @@ export const conflictText = (
 
 /** The version that an alias says now. */
 export async function currentVersion(tx: Tx, modelId: number, alias: string): Promise<number | undefined> {
-  const row = await tx
-    .selectFrom('aliases')
-    .select('version')
-    .where('model_id', '=', modelId)
-    .where('alias', '=', alias)
-    .executeTakeFirst()
+  const [row] = await readAlias(tx, { modelId, alias })
   return row?.version
 }
+
+const readAlias = prepared<{ modelId: number; alias: string }, { version: number }>(
+  (of) => sql`select version from aliases where model_id = ${of('modelId')} and alias = ${of('alias')}`,
+)
 
 export interface Pointing {
   readonly model: Pick<LockedModel, 'id' | 'name'>
@@ -115,17 +124,19 @@ export interface Pointing {
 export type Pointer = Pick<Author, 'actor' | 'reason' | 'evidence'> &
   Pick<AliasMove, 'requestId'> & { readonly forced?: boolean; readonly restores?: number }
 
+const writeAlias = prepared<{ modelId: number; alias: string; version: number }, unknown>(
+  (of) => sql`
+    insert into aliases (model_id, alias, version) values (${of('modelId')}, ${of('alias')}, ${of('version')})
+    on conflict (model_id, alias) do update set version = excluded.version`,
+)
+
 /** Points an alias and logs it. A move to where it already is is logged too: somebody decided it again. */
 export async function pointAlias(
   tx: Tx,
   { model, alias, from, to, digest, at }: Pointing,
   { actor, reason, evidence, requestId, restores, forced = false }: Pointer,
 ): Promise<Change> {
-  await tx
-    .insertInto('aliases')
-    .values({ model_id: model.id, alias, version: to })
-    .onConflict((conflict) => conflict.columns(['model_id', 'alias']).doUpdateSet({ version: to }))
-    .execute()
+  await writeAlias(tx, { modelId: model.id, alias, version: to })
   return appendChange(
     tx,
     {

@@ -1,10 +1,10 @@
 import type { Change } from '@promptkeep/client/protocol'
-import { sql } from 'kysely'
+import { prepared } from '@promptkeep/sql'
+import { type Selectable, sql } from 'kysely'
 import { listChanges } from './change-list.ts'
 import { toChange } from './change-row.ts'
 import type { StoreContext } from './context.ts'
-import { nextNumber } from './counters.ts'
-import type { SqlDialect, Tx } from './schema.ts'
+import type { ChangeTable, SqlDialect, Tx } from './schema.ts'
 import type { Author, ChangeStore } from './store.ts'
 import { toVersion, type VersionRow, versionColumns } from './version-rows.ts'
 
@@ -22,6 +22,7 @@ export type Attribution = Pick<Author, 'actor' | 'reason'>
  * is going to change, so that what it read still holds when it writes.
  */
 export async function lockLog(tx: Tx, dialect: SqlDialect): Promise<void> {
+  if (!dialect.locksRows) return
   await sql`select value from counters where name = 'change' ${dialect.forUpdate}`.execute(tx)
 }
 
@@ -31,8 +32,9 @@ export async function appendChange(
   { modelId, requestId, ...change }: NewChange,
   { actor, reason }: Attribution,
 ): Promise<Change> {
+  const { seq, last } = await nextPlace(tx)
   const row = {
-    seq: await nextNumber(tx, 'change'),
+    seq,
     kind: change.kind,
     model_id: modelId,
     prompt: change.prompt,
@@ -44,20 +46,44 @@ export async function appendChange(
     actor,
     reason: reason ?? null,
     evidence: change.evidence ?? null,
-    at: Math.max(change.at, await lastTime(tx)),
+    at: Math.max(change.at, last ?? 0),
     request_id: requestId ?? null,
     forced: change.forced === true ? 1 : 0,
     restores: change.restores ?? null,
   }
-  await tx.insertInto('changes').values(row).execute()
+  await insertChange(tx, row)
   return toChange(row)
 }
 
-/** A clock may be set back; the log's own time never is, or "what was true at" had two answers. */
-async function lastTime(tx: Tx): Promise<number> {
-  const last = await tx.selectFrom('changes').select('at').orderBy('seq', 'desc').limit(1).executeTakeFirst()
-  return last?.at ?? 0
+/**
+ * The next number, and the time of the row before it: a clock may be set back; the log's own time never is, or "what was
+ * true at" had two answers.
+ */
+async function nextPlace(tx: Tx): Promise<Place> {
+  const [place] = await takePlace(tx, {})
+  if (!place) throw new Error('there is no counter of changes')
+  return place
 }
+
+interface Place {
+  readonly seq: number
+  readonly last: number | null
+}
+
+const takePlace = prepared<object, Place>(
+  () => sql`
+    update counters set value = value + 1 where name = 'change'
+    returning value as seq, (select at from changes order by seq desc limit 1) as last`,
+)
+
+const insertChange = prepared<Selectable<ChangeTable>, unknown>(
+  (of) => sql`
+    insert into changes (seq, kind, model_id, prompt, alias, from_version, to_version, new_name, digest, actor, reason,
+      evidence, at, request_id, forced, restores)
+    values (${of('seq')}, ${of('kind')}, ${of('model_id')}, ${of('prompt')}, ${of('alias')}, ${of('from_version')},
+      ${of('to_version')}, ${of('new_name')}, ${of('digest')}, ${of('actor')}, ${of('reason')}, ${of('evidence')},
+      ${of('at')}, ${of('request_id')}, ${of('forced')}, ${of('restores')})`,
+)
 
 /** The change that an earlier sending of this request made to a prompt. */
 export async function changeOfRequest(

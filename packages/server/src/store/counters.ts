@@ -1,3 +1,4 @@
+import { prepared } from '@promptkeep/sql'
 import { sql } from 'kysely'
 import type { CounterTable, Tx } from './schema.ts'
 
@@ -6,11 +7,11 @@ import type { CounterTable, Tx } from './schema.ts'
  * order of the commits and a rolled-back transaction leaves no gap; a serial column promises neither.
  */
 export async function nextNumber(tx: Tx, name: CounterTable['name']): Promise<number> {
-  const { value } = await tx
-    .updateTable('counters')
-    .set({ value: sql`value + 1` })
-    .where('name', '=', name)
-    .returning('value')
-    .executeTakeFirstOrThrow()
-  return value
+  const [row] = await countUp(tx, { name })
+  if (!row) throw new Error(`there is no counter ${name}`)
+  return row.value
 }
+
+const countUp = prepared<{ name: CounterTable['name'] }, { value: number }>(
+  (of) => sql`update counters set value = value + 1 where name = ${of('name')} returning value`,
+)

@@ -1,11 +1,12 @@
 import { InvalidInput, RegistryError } from '@promptkeep/client/protocol'
-import { sql } from 'kysely'
+import { prepared } from '@promptkeep/sql'
+import { type Selectable, sql } from 'kysely'
 import { rolloutNames, rolloutTag } from './content-tags.ts'
 import type { StoreContext } from './context.ts'
 import { findFailure, type Judged } from './evidence.ts'
 import { deedOf, MOVE_EVIDENCE, MOVE_REASON, ONLY_FORCED, type Refusal } from './guard-texts.ts'
 import { toPolicy } from './policies.ts'
-import type { Tx } from './schema.ts'
+import type { PolicyTable, Tx } from './schema.ts'
 import { type Author, MOVERS, type Policy } from './store.ts'
 
 /** What is about to change what an alias says. */
@@ -37,6 +38,10 @@ export interface Permit {
 
 type Deps = Pick<StoreContext, 'dialect' | 'now'>
 
+const policyOf = prepared<{ alias: string }, Selectable<PolicyTable>>(
+  (of) => sql`select * from policies where alias = ${of('alias')}`,
+)
+
 /**
  * Lets a change of what an alias says pass, or refuses it. Called in the transaction that makes the change, after
  * `lockLog`: policies change under the same lock, and so no change slips in between a policy and its check.
@@ -50,7 +55,7 @@ type Deps = Pick<StoreContext, 'dialect' | 'now'>
  */
 export async function guard(tx: Tx, deps: Deps, change: GuardedChange, author: Author): Promise<Permit> {
   requireMayForce(author)
-  const row = await tx.selectFrom('policies').selectAll().where('alias', '=', change.alias).executeTakeFirst()
+  const [row] = await policyOf(tx, { alias: change.alias })
   const policy = row && toPolicy(row)
   const verdict = await judge(tx, deps, { change, policy, author })
   if (!('clause' in verdict)) return { forced: false, ...verdict }

@@ -1,12 +1,17 @@
 import { type Change, InvalidInput, TAG } from '@promptkeep/client/protocol'
+import { prepared } from '@promptkeep/sql'
+import { type Selectable, sql } from 'kysely'
 import { appendChange, beforeAndAfter } from './changes.ts'
 import { rolloutAlias } from './content-tags.ts'
 import { nextNumber } from './counters.ts'
 import { type LockedModel, lockModel } from './model-rows.ts'
 import { kindOf, nameTaken } from './name-taken.ts'
-import type { SqlDialect, Tx } from './schema.ts'
-import { type Author, MAX_REQUEST_ID, type Tags, type VersionDraft } from './store.ts'
+import type { Tx, VersionTable } from './schema.ts'
+import { type Author, MAX_REQUEST_ID, type ModelVersion, type Tags, type VersionDraft } from './store.ts'
 import { insertTags, readTag } from './tags.ts'
+
+/** Of every new version. */
+export const FIRST_STAGE = 'None'
 
 export interface ModelDraft {
   readonly name: string
@@ -17,7 +22,7 @@ export interface ModelDraft {
 }
 
 /** @throws {RegistryError} `CONFLICT` when the name is taken, by either kind */
-export async function insertModel(tx: Tx, dialect: SqlDialect, draft: ModelDraft): Promise<LockedModel> {
+export async function insertModel(tx: Tx, draft: ModelDraft): Promise<LockedModel> {
   const { name, description, tags, at } = draft
   const id = await nextNumber(tx, 'model')
   const inserted = await tx
@@ -27,7 +32,7 @@ export async function insertModel(tx: Tx, dialect: SqlDialect, draft: ModelDraft
     .returning('id')
     .executeTakeFirst()
   if (!inserted) {
-    const existing = await lockModel(tx, dialect, name)
+    const existing = await lockModel(tx, name)
     throw nameTaken(name, kindOf(tags[TAG.isPrompt]), await readKind(tx, existing?.id ?? 0))
   }
   await insertTags(tx, { table: 'model_tags', columns: { model_id: id } }, tags)
@@ -40,38 +45,30 @@ export const readKind = async (tx: Tx, modelId: number) =>
 
 /**
  * Appends a version to a model that this transaction has locked, and logs it, with the rollouts that come as its tags.
- * @returns Its number, and the change that registered it.
+ * @returns Its number, itself as a look-up answers it, and the change that registered it.
  */
 export async function insertVersion(
   tx: Tx,
   model: LockedModel,
   draft: Omit<VersionDraft, 'name'> & { readonly at: number },
   author: Author,
-): Promise<{ version: number; change: Change }> {
+): Promise<{ version: number; made: ModelVersion; change: Change }> {
   const { tags, digest, at } = draft
   const version = model.lastVersion + 1
-  await tx
-    .updateTable('models')
-    .set({ last_version: version, updated_at: at })
-    .where('id', '=', model.id)
-    .execute()
-  await tx
-    .insertInto('versions')
-    .values({
-      model_id: model.id,
-      version,
-      description: draft.description,
-      source: draft.source,
-      run_id: draft.runId,
-      run_link: draft.runLink,
-      stage: 'None',
-      created_at: at,
-      updated_at: at,
-      digest: digest ?? null,
-      request_id: requestIdOf(tags),
-      deleted_at: null,
-    })
-    .execute()
+  await countVersion(tx, { id: model.id, version, at })
+  await writeVersion(tx, {
+    model_id: model.id,
+    version,
+    description: draft.description,
+    source: draft.source,
+    run_id: draft.runId,
+    run_link: draft.runLink,
+    stage: FIRST_STAGE,
+    created_at: at,
+    updated_at: at,
+    digest: digest ?? null,
+    request_id: requestIdOf(tags),
+  })
   await insertTags(tx, { table: 'version_tags', columns: { model_id: model.id, version } }, tags)
   const change = await appendChange(
     tx,
@@ -91,8 +88,25 @@ export async function insertVersion(
     const evidence = beforeAndAfter(null, value)
     await appendChange(tx, { ...change, modelId: model.id, kind: 'rollout.changed', alias, evidence }, author)
   }
-  return { version, change }
+  const { name } = model
+  const { description, source, runId, runLink } = draft
+  const made = { name, version, description, source, runId, runLink, stage: FIRST_STAGE, tags, aliases: [] }
+  return { version, made: { ...made, createdAt: at, updatedAt: at }, change }
 }
+
+const countVersion = prepared<{ id: number; version: number; at: number }, unknown>(
+  (of) => sql`
+    update models set last_version = ${of('version')}, updated_at = ${of('at')} where id = ${of('id')}`,
+)
+
+const writeVersion = prepared<Omit<Selectable<VersionTable>, 'deleted_at'>, unknown>(
+  (of) => sql`
+    insert into versions (model_id, version, description, source, run_id, run_link, stage, created_at, updated_at,
+      digest, request_id)
+    values (${of('model_id')}, ${of('version')}, ${of('description')}, ${of('source')}, ${of('run_id')},
+      ${of('run_link')}, ${of('stage')}, ${of('created_at')}, ${of('updated_at')}, ${of('digest')},
+      ${of('request_id')})`,
+)
 
 /** An empty request id is none: it would make every such create the same request. @throws {InvalidInput} */
 export function requestIdOf(tags: Tags): string | null {

@@ -1,4 +1,5 @@
 import { PromptNotFound } from '@promptkeep/client/protocol'
+import { prepared } from '@promptkeep/sql'
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, SqlDialect, Tx } from './schema.ts'
 import type { RegisteredModel } from './store.ts'
@@ -57,13 +58,15 @@ export async function readModel(db: Db, dialect: SqlDialect, name: string): Prom
  * Finds a model for a transaction that is about to write to it, and keeps it from being deleted or renamed until
  * the transaction ends.
  */
-export async function lockModel(tx: Tx, dialect: SqlDialect, name: string): Promise<LockedModel | undefined> {
-  const { rows } = await sql<LockedModel>`
-    select id, name, last_version as "lastVersion" from models where name = ${name} ${dialect.forUpdate}`.execute(
-    tx,
-  )
-  return rows[0]
+export async function lockModel(tx: Tx, name: string): Promise<LockedModel | undefined> {
+  const [row] = await findAndLock(tx, { name })
+  return row
 }
+
+const findAndLock = prepared<{ name: string }, LockedModel>(
+  (of, { forUpdate }) => sql`
+    select id, name, last_version as "lastVersion" from models where name = ${of('name')} ${forUpdate}`,
+)
 
 export interface LockedModel {
   readonly id: number
@@ -72,8 +75,8 @@ export interface LockedModel {
 }
 
 /** @throws {PromptNotFound} */
-export async function requireModel(tx: Tx, dialect: SqlDialect, name: string): Promise<LockedModel> {
-  const model = await lockModel(tx, dialect, name)
+export async function requireModel(tx: Tx, name: string): Promise<LockedModel> {
+  const model = await lockModel(tx, name)
   if (!model) throw new PromptNotFound(name)
   return model
 }

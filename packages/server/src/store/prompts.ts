@@ -52,7 +52,7 @@ export function createPromptStore(context: StoreContext): PromptStore {
       await write(async (tx) => {
         // Nothing is logged, but a seeding of the same name must not run beside this.
         await lockLog(tx, dialect)
-        await insertModel(tx, dialect, { name, description, tags, at })
+        await insertModel(tx, { name, description, tags, at })
       })
       return { name, description, createdAt: at, updatedAt: at, tags, aliases: [], latestVersions: [] }
     },
@@ -61,7 +61,7 @@ export function createPromptStore(context: StoreContext): PromptStore {
 
     update: (name, description = '') =>
       write(async (tx) => {
-        const { id } = await requireModel(tx, dialect, name)
+        const { id } = await requireModel(tx, name)
         await tx.updateTable('models').set({ description, updated_at: now() }).where('id', '=', id).execute()
         return readModel(tx, dialect, name)
       }),
@@ -69,7 +69,7 @@ export function createPromptStore(context: StoreContext): PromptStore {
     rename: (name, newName, author) =>
       write(async (tx) => {
         await lockLog(tx, dialect)
-        const { id } = await requireModel(tx, dialect, name)
+        const { id } = await requireModel(tx, name)
         const forced = newName !== name && (await overrulesPolicy(tx, { kind: 'rename', id, name }, author))
         const at = now()
         await tx.updateTable('models').set({ name: newName, updated_at: at }).where('id', '=', id).execute()
@@ -87,7 +87,7 @@ export function createPromptStore(context: StoreContext): PromptStore {
     delete: (name, author) =>
       write(async (tx) => {
         await lockLog(tx, dialect)
-        const { id } = await requireModel(tx, dialect, name)
+        const { id } = await requireModel(tx, name)
         const forced = await overrulesPolicy(tx, { kind: 'delete prompt', id, name }, author)
         await archiveVersions(tx, dialect, id)
         await tx.deleteFrom('models').where('id', '=', id).execute()
@@ -115,14 +115,14 @@ export function createPromptStore(context: StoreContext): PromptStore {
 
     setTag: (name, key, value) =>
       write(async (tx) => {
-        const { id } = await requireModel(tx, dialect, name)
+        const { id } = await requireModel(tx, name)
         await refuseKindChange(tx, id, key, value)
         await putTag(tx, { table: 'model_tags', columns: { model_id: id } }, key, value)
       }),
 
     deleteTag: (name, key) =>
       write(async (tx) => {
-        const { id } = await requireModel(tx, dialect, name)
+        const { id } = await requireModel(tx, name)
         await refuseKindChange(tx, id, key, undefined)
         await removeTag(tx, { table: 'model_tags', columns: { model_id: id } }, key)
       }),

@@ -28,7 +28,7 @@ export function rollback(context: StoreContext, wanted: Rollback): Promise<reado
   const { dialect, write } = context
   return write(async (tx) => {
     await lockLog(tx, dialect)
-    const { id } = await requireModel(tx, dialect, wanted.name)
+    const { id } = await requireModel(tx, wanted.name)
     const subject: AliasOf = { model: { id, name: wanted.name }, alias: wanted.alias }
     const made = await madeBefore(tx, subject, wanted)
     if (made) return made

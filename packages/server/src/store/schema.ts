@@ -55,7 +55,7 @@ interface ModelTagTable {
   position: number
 }
 
-interface VersionTable {
+export interface VersionTable {
   model_id: number
   version: number
   /** Null after an update without one; '' when none was ever sent. */

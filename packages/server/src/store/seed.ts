@@ -16,10 +16,10 @@ export function seedPrompt(context: StoreContext, draft: SeedDraft, author: Auth
   return write(async (tx) => {
     await lockLog(tx, dialect)
     const at = now()
-    const existing = await lockModel(tx, dialect, draft.name)
+    const existing = await lockModel(tx, draft.name)
     if (!existing) {
       const { name, description, promptTags: tags } = draft
-      const model = await insertModel(tx, dialect, { name, description, tags, at })
+      const model = await insertModel(tx, { name, description, tags, at })
       return finish(context, tx, model, { draft, outcome: 'seeded', version: undefined, at }, author)
     }
     const kind = await readKind(tx, existing.id)

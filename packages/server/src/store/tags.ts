@@ -1,3 +1,4 @@
+import { prepared } from '@promptkeep/sql'
 import { type RawBuilder, sql } from 'kysely'
 import type { SqlDialect, Tx } from './schema.ts'
 import type { Tags } from './store.ts'
@@ -13,9 +14,18 @@ export type TagOwner =
 /** Both databases limit the parameters of one statement. */
 const ROWS_PER_INSERT = 1000
 
+/** Up to here a kept statement for each is cheaper than one for all that must be put together first. */
+const MANY_TAGS = 10
+
 /** The first tags of a new row. */
 export async function insertTags(tx: Tx, { table, columns }: TagOwner, tags: Tags): Promise<void> {
-  const rows = Object.entries(tags).map(([key, value], position) => ({ ...columns, key, value, position }))
+  const entries = Object.entries(tags)
+  if (table === 'version_tags' && entries.length <= MANY_TAGS) {
+    for (const [position, [key, value]] of entries.entries())
+      await writeVersionTag(tx, { ...columns, key, value, position })
+    return
+  }
+  const rows = entries.map(([key, value], position) => ({ ...columns, key, value, position }))
   for (let start = 0; start < rows.length; start += ROWS_PER_INSERT) {
     const part = rows.slice(start, start + ROWS_PER_INSERT)
     if (table === 'model_tags') await tx.insertInto(table).values(part).execute()
@@ -26,6 +36,12 @@ export async function insertTags(tx: Tx, { table, columns }: TagOwner, tags: Tag
         .execute()
   }
 }
+
+const writeVersionTag = prepared<VersionTag, unknown>(
+  (of) => sql`
+    insert into version_tags (model_id, version, key, value, position)
+    values (${of('model_id')}, ${of('version')}, ${of('key')}, ${of('value')}, ${of('position')})`,
+)
 
 type VersionTag = { model_id: number; version: number; key: string; value: string; position: number }
 

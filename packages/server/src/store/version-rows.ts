@@ -1,4 +1,5 @@
 import { VersionNotFound } from '@promptkeep/client/protocol'
+import { prepared } from '@promptkeep/sql'
 import { sql } from 'kysely'
 import type { Db, SqlDialect, Tx } from './schema.ts'
 import type { ModelVersion } from './store.ts'
@@ -65,39 +66,33 @@ export interface LockedVersion {
  * Finds a live version and keeps it, and its model, from being deleted until the transaction ends.
  * @throws {VersionNotFound}
  */
-export async function lockVersion(
-  tx: Tx,
-  dialect: SqlDialect,
-  name: string,
-  version: number,
-): Promise<LockedVersion> {
+export async function lockVersion(tx: Tx, name: string, version: number): Promise<LockedVersion> {
   if (!canBeVersion(version)) throw new VersionNotFound(name, version)
-  const { rows } = await sql<LockedVersion>`
-    select m.id as "modelId", m.name, v.version, v.description, v.digest, v.stage
-    from models m join versions v on v.model_id = m.id
-    where m.name = ${name} and v.version = ${version} and v.deleted_at is null ${dialect.forUpdate}`.execute(
-    tx,
-  )
-  const [row] = rows
+  const [row] = await findAndLock(tx, { name, version })
   if (!row) throw new VersionNotFound(name, version)
   return row
 }
 
+const findAndLock = prepared<{ name: string; version: number }, LockedVersion>(
+  (of, { forUpdate }) => sql`
+    select m.id as "modelId", m.name, v.version, v.description, v.digest, v.stage
+    from models m join versions v on v.model_id = m.id
+    where m.name = ${of('name')} and v.version = ${of('version')} and v.deleted_at is null ${forUpdate}`,
+)
+
 /** Reads a live version whole. @throws {VersionNotFound} */
-export async function readVersion(
-  db: Db,
-  dialect: SqlDialect,
-  name: string,
-  version: number,
-): Promise<ModelVersion> {
+export async function readVersion(db: Db, name: string, version: number): Promise<ModelVersion> {
   if (!canBeVersion(version)) throw new VersionNotFound(name, version)
-  const { rows } = await sql<VersionRow>`
-    select ${versionColumns(dialect)} from models m join versions v on v.model_id = m.id
-    where m.name = ${name} and v.version = ${version} and v.deleted_at is null`.execute(db)
-  const [row] = rows
+  const [row] = await findVersion(db, { name, version })
   if (!row) throw new VersionNotFound(name, version)
   return toVersion(row)
 }
+
+const findVersion = prepared<{ name: string; version: number }, VersionRow>(
+  (of, dialect) => sql`
+    select ${versionColumns(dialect)} from models m join versions v on v.model_id = m.id
+    where m.name = ${of('name')} and v.version = ${of('version')} and v.deleted_at is null`,
+)
 
 /** Postgres fails on a number that its column could not hold; there is no such version either way. */
 const canBeVersion = (version: number) => Number.isSafeInteger(version)

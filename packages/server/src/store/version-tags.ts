@@ -29,7 +29,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
     await commit(async (tx) => {
       const alias = rolloutAlias(key)
       if (alias !== undefined) await lockLog(tx, dialect)
-      const locked = await lockVersion(tx, dialect, name, version)
+      const locked = await lockVersion(tx, name, version)
       const owner = ownerOf(locked)
       const before = await readTag(tx, owner, key)
       // The same again, or deleting what is not there, changes nothing, whatever the tag.
@@ -76,7 +76,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
    */
   async function editModelConfig(name: string, version: number, value: string | undefined, author: Author) {
     for (let attempt = 1; attempt <= CONFIG_EDIT_ATTEMPTS; attempt++) {
-      const { tags } = await readVersion(db, dialect, name, version)
+      const { tags } = await readVersion(db, name, version)
       const before = tags[TAG.modelConfig]
       if (before === value) return
       const { [TAG.modelConfig]: _, ...others } = tags
@@ -85,7 +85,7 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
       )
       const done = await commit(async (tx) => {
         await lockLog(tx, dialect)
-        const locked = await lockVersion(tx, dialect, name, version)
+        const locked = await lockVersion(tx, name, version)
         const owner = ownerOf(locked)
         if ((await readTag(tx, owner, TAG.modelConfig)) !== before) return false
         const model = { id: locked.modelId, name }

@@ -39,7 +39,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
       write(async (tx) => {
         const { name, tags } = draft
         await lockLog(tx, dialect)
-        const model = await requireModel(tx, dialect, name)
+        const model = await requireModel(tx, name)
         const requestId = requestIdOf(tags)
         const made =
           requestId !== null &&
@@ -49,12 +49,11 @@ export function createVersionStore(context: StoreContext): VersionStore {
             .where('model_id', '=', model.id)
             .where('request_id', '=', requestId)
             .executeTakeFirst())
-        if (made) return readVersion(tx, dialect, name, made.version)
-        const { version } = await insertVersion(tx, model, { ...draft, at: now() }, author)
-        return readVersion(tx, dialect, name, version)
+        if (made) return readVersion(tx, name, made.version)
+        return (await insertVersion(tx, model, { ...draft, at: now() }, author)).made
       }),
 
-    get: (name, version) => readVersion(db, dialect, name, version),
+    get: (name, version) => readVersion(db, name, version),
 
     async latest(name, stages) {
       const { latestVersions, aliases } = await readModel(db, dialect, name)
@@ -71,7 +70,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
     update: (name, version, description, author) =>
       write(async (tx) => {
         await lockLog(tx, dialect)
-        const before = await lockVersion(tx, dialect, name, version)
+        const before = await lockVersion(tx, name, version)
         const at = now()
         const after = description ?? null
         await tx
@@ -94,13 +93,13 @@ export function createVersionStore(context: StoreContext): VersionStore {
             },
             author,
           )
-        return readVersion(tx, dialect, name, version)
+        return readVersion(tx, name, version)
       }),
 
     delete: (name, version, author) =>
       write(async (tx) => {
         await lockLog(tx, dialect)
-        const { modelId, digest } = await lockVersion(tx, dialect, name, version)
+        const { modelId, digest } = await lockVersion(tx, name, version)
         const model = { id: modelId, name }
         const aliases = await aliasesOf(tx, modelId, version)
         const forced = await guardAliases(tx, context, { kind: 'delete version', model, aliases }, author)
@@ -131,7 +130,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
 
     transition: (name, version, stage, archiveExisting) =>
       write(async (tx) => {
-        const { modelId } = await lockVersion(tx, dialect, name, version)
+        const { modelId } = await lockVersion(tx, name, version)
         const at = now()
         const others = tx
           .updateTable('versions')
@@ -145,7 +144,7 @@ export function createVersionStore(context: StoreContext): VersionStore {
             .execute()
         await others.set({ stage, updated_at: at }).where('version', '=', version).execute()
         await tx.updateTable('models').set({ updated_at: at }).where('id', '=', modelId).execute()
-        return readVersion(tx, dialect, name, version)
+        return readVersion(tx, name, version)
       }),
 
     async search(search) {
