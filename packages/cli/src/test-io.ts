@@ -15,6 +15,8 @@ export interface TestCli {
   readonly transport: MemoryTransport
   /** Runs `promptkeep <args>` in this process. */
   run(...args: string[]): Promise<Outcome>
+  /** The same, hearing each text for standard output as it is written. */
+  watch(onOut: (text: string) => void, ...args: string[]): Promise<Outcome>
   /** The same with something else about the world. */
   with(effects: Partial<Effects>): TestCli
 }
@@ -28,30 +30,34 @@ export function createTestCli(
   return {
     transport,
     with: (more) => createTestCli(cwd, { ...effects, ...more }, transport),
-    async run(...args) {
-      const written = { out: '', err: '' }
-      const collect = (stream: 'out' | 'err') => ({
-        isTty: effects[stream]?.isTty ?? false,
-        write: (text: string) => {
-          written[stream] += text
-        },
-      })
-      const code = await main(['node', 'promptkeep', ...args], {
-        env: {},
-        cwd,
-        now: Date.now,
-        readStdin: async () => undefined,
-        createRegistry: (options) => createRegistry({ ...options, transport }),
-        createAdmin: () => adminOf(transport),
-        git: async () => undefined,
-        loadServer: () => Promise.reject(new Error('no server in this test')),
-        untilStopped: () => new Promise(() => {}),
-        ...effects,
-        out: collect('out'),
-        err: collect('err'),
-      })
-      return { code, ...written }
-    },
+    run: (...args) => run(() => {}, args),
+    watch: (onOut, ...args) => run(onOut, args),
+  }
+
+  async function run(onOut: (text: string) => void, args: readonly string[]): Promise<Outcome> {
+    const written = { out: '', err: '' }
+    const collect = (stream: 'out' | 'err') => ({
+      isTty: effects[stream]?.isTty ?? false,
+      write: (text: string) => {
+        written[stream] += text
+        if (stream === 'out') onOut(text)
+      },
+    })
+    const code = await main(['node', 'promptkeep', ...args], {
+      env: {},
+      cwd,
+      now: Date.now,
+      readStdin: async () => undefined,
+      createRegistry: (options) => createRegistry({ ...options, transport }),
+      createAdmin: () => adminOf(transport),
+      git: async () => undefined,
+      loadServer: () => Promise.reject(new Error('no server in this test')),
+      untilStopped: () => new Promise(() => {}),
+      ...effects,
+      out: collect('out'),
+      err: collect('err'),
+    })
+    return { code, ...written }
   }
 }
 

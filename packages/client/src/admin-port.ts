@@ -48,6 +48,8 @@ export interface Rollback {
   readonly reason: string
   /** The version that the caller believes is current, `null` for "unset"; absent = do not compare. */
   readonly expected?: number | null | undefined
+  /** Against the alias's policy; needs an admin, and the changes are marked `forced`. */
+  readonly force?: boolean | undefined
 }
 
 /**

@@ -64,7 +64,7 @@ export async function stockLog(filter: ChangeFilter, { api }: StockOptions): Pro
  * @throws {InvalidInput} when no such move is known @throws {Conflict} when somebody else moved the alias since
  */
 export async function stockRollback(
-  { name, alias = 'production', toSeq, reason, expected }: Rollback,
+  { name, alias = 'production', toSeq, reason, expected, force }: Rollback,
   options: StockOptions,
 ): Promise<readonly Change[]> {
   if (toSeq !== undefined)
@@ -89,6 +89,13 @@ export async function stockRollback(
     throw new InvalidInput(
       `alias "${alias}" of "${name}" was unset before its last move; there is no version to go back to`,
     )
-  const move = { name, alias, to: last.from, expected: expected === undefined ? current : expected, reason }
+  const move = {
+    name,
+    alias,
+    to: last.from,
+    expected: expected === undefined ? current : expected,
+    reason,
+    force,
+  }
   return [await stockMove(move, options)]
 }

@@ -4,7 +4,7 @@ import { toChange } from './own-wire.ts'
 import type { Json, JsonObject, PromptVersion } from './prompt.ts'
 import type { Role } from './roles.ts'
 import type { Change } from './transport.ts'
-import { readList, readRecord, readString, readTime, toPromptVersion, unreadable } from './wire.ts'
+import { readList, readRecord, readString, readTime, TAG, toPromptVersion, unreadable } from './wire.ts'
 
 /** Who the registry takes the caller for. */
 export interface Identity {
@@ -131,15 +131,16 @@ export async function toResolution(wire: unknown): Promise<Resolution> {
 
 async function toResolved(it: JsonObject): Promise<ResolvedPrompt> {
   const content = await readContent(it.model_version)
+  const alias = readString(it, 'alias')
   const version = number(it.version) ?? content?.version ?? Number(recordOf(it.model_version).version)
   if (!Number.isInteger(version)) unreadable('version')
   return {
     name: readString(it, 'name'),
-    alias: readString(it, 'alias'),
+    alias,
     version,
     ...defined({
       digest: text(it.digest) ?? content?.digest,
-      rollout: text(it.rollout),
+      rollout: text(it.rollout) ?? content?.tags[`${TAG.rolloutPrefix}${alias}`],
       content,
       since: it.since === undefined || it.since === null ? undefined : toChange(it.since),
     }),

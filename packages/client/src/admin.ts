@@ -126,11 +126,11 @@ export function createAdmin(options: AdminOptions = {}): Admin {
     },
 
     async rollback(rollback, limits) {
-      const { name, alias, toSeq, reason, expected } = checkRollback(rollback)
+      const { name, alias, toSeq, reason, expected, force } = checkRollback(rollback)
       const stock = await within(limits, async ({ server }) => server.server === 'mlflow')
       if (stock) return within(limits, (tools) => stockRollback(rollback, tools))
       // By its id the server knows a rollback that it made: a lost answer is asked for again, and changes nothing.
-      const body = { name, alias, to_seq: toSeq, reason, expected, request_id: newId() }
+      const body = { name, alias, to_seq: toSeq, reason, expected, force, request_id: newId() }
       const about = { name, alias }
       const answer = await ours('rollback', { method: 'POST', path: 'rollback', body, about }, limits)
       return readList(answer, 'changes').map(toChange)

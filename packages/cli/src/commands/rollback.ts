@@ -23,6 +23,7 @@ interface RollbackFlags extends RegistryFlags {
   readonly toSeq?: number
   readonly reason?: string
   readonly expect?: number | 'none'
+  readonly force?: true
   readonly dryRun?: true
 }
 
@@ -50,6 +51,7 @@ export const rollback = (io: Io): Command =>
       'refuse unless the alias is at this version now ("none": unset)',
       expectedVersion,
     )
+    .option('--force', 'bring it back against its policy: needs an admin, and is marked in the history')
     .option('--dry-run', 'say what would come back, and change nothing')
     .action(async (name: string, flags: RollbackFlags) => {
       checkName(name)
@@ -67,8 +69,8 @@ export const rollback = (io: Io): Command =>
         io.out.write(`${words(change)}${dryRun ? '  (dry run: nothing moved)' : ''}\n`)
     })
 
-const perform = (admin: Admin, name: string, { alias, toSeq, reason = '', expect }: RollbackFlags) =>
-  admin.rollback({ name, alias, toSeq, reason, expected: expect === 'none' ? null : expect })
+const perform = (admin: Admin, name: string, { alias, toSeq, reason = '', expect, force }: RollbackFlags) =>
+  admin.rollback({ name, alias, toSeq, reason, expected: expect === 'none' ? null : expect, force })
 
 /** What `perform` would do, from the log: nothing is asked of the server but to read. */
 async function rehearse(
@@ -124,14 +126,17 @@ async function rowsOf(admin: Admin, name: string): Promise<Change[]> {
   return rows
 }
 
-function words({ kind, prompt, alias = '', from, to, seq, restores }: Change): string {
+function words({ kind, prompt, alias = '', from, to, seq, restores, forced }: Change): string {
   const version = (number: number | undefined) => (number === undefined ? 'unset' : `v${number}`)
-  const what = kind === 'rollout.changed' ? `rollout of v${to ?? from}` : `${version(from)} -> ${version(to)}`
+  const edited = { 'rollout.changed': 'rollout', 'config.edited': 'model config' } as Record<string, string>
+  const what =
+    edited[kind] === undefined ? `${version(from)} -> ${version(to)}` : `${edited[kind]} of v${to ?? from}`
   const marks = [
     ...(seq === undefined ? [] : [`change #${seq}`]),
     ...(restores === undefined ? [] : [`restores #${restores}`]),
+    ...(forced ? ['forced'] : []),
   ]
-  return `${prompt}@${alias}: ${what}${marks.length === 0 ? '' : `  (${marks.join(', ')})`}`
+  return `${prompt}${alias && `@${alias}`}: ${what}${marks.length === 0 ? '' : `  (${marks.join(', ')})`}`
 }
 
 async function explain(io: Io, name: string, flags: RollbackFlags, error: unknown): Promise<never> {
