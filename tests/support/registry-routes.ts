@@ -165,6 +165,8 @@ export const ROUTES: readonly Route[] = [
     version: { kind: 'integer', required: true, valid: () => 1 },
     expected: { kind: 'integer', nullable: true },
     reason: text,
+    evidence: text,
+    force: { kind: 'boolean' },
   }),
   own('POST', 'rollback', {
     name,
@@ -175,6 +177,17 @@ export const ROUTES: readonly Route[] = [
     expected: { kind: 'integer', nullable: true },
     force: { kind: 'boolean' },
     request_id: text,
+  }),
+  own('POST', 'policies', {
+    // Reserved: with a policy others could not move what they made.
+    alias: { kind: 'text', required: true, valid: () => 'latest' },
+    roles: { kind: 'texts', valid: () => ['promoter'] },
+    reason_required: { kind: 'boolean' },
+    evidence_required: { kind: 'boolean' },
+    max_age_seconds: { kind: 'integer' },
+  }),
+  own('POST', 'policies/remove', {
+    alias: { kind: 'text', required: true, valid: () => 'no-such-alias' },
   }),
   own('POST', 'tokens', {
     // Reserved: with a token nobody would be let in without one.
