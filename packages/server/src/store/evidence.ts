@@ -158,7 +158,8 @@ async function datasetFailure(
     .where('version', '=', claim.from)
     .executeTakeFirst()
   const digest = current?.digest ?? ''
-  const baseline = await findBaseline(tx, { name: claim.model.name, digest, suite, now })
+  const wanted = { name: claim.model.name, digest, suite, now }
+  const [baseline] = (await baselineQuery(wanted).execute(tx)).rows
   const make = `${command('eval', manifestOf(tags), `--prompt-alias=${claim.alias}`)}`
   const says = `version ${claim.from}, which ${claim.alias} says now`
   if (!baseline)
@@ -177,26 +178,31 @@ async function datasetFailure(
   )
 }
 
-/** The newest finished, valid run of a suite that judged a text. Looked for on the index `params_by_digest`. */
-export async function findBaseline(
-  tx: Tx,
-  { name, digest, suite, now }: { name: string; digest: string; suite: string; now: number },
-): Promise<{ id: string; dataset: string | null } | undefined> {
-  const { rows } = await sql<{ id: string; dataset: string | null }>`
-    select r.id, d.value as dataset
-    from params p
-      join runs r on r.id = p.run_id
-      join experiments e on e.id = r.experiment_id
-      join params s on s.run_id = r.id and s.key = 'suite'
-      left join params d on d.run_id = r.id and d.key = 'dataset_digest'
-    where p.key = ${`prompt_digest.${name}`} and substr(p.value, 1, 64) = ${digest} and p.value = ${digest}
-      and s.value = ${suite}
-      and r.status = 'FINISHED' and r.end_time <= ${now + MAX_SKEW_MS}
-      and r.stage = 'active' and e.stage = 'active'
-      and not exists (select 1 from run_tags t where t.run_id = r.id and t.key = ${INVALID_TAG})
-    order by r.end_time desc, r.id desc limit 1`.execute(tx)
-  return rows[0]
+export interface Baseline {
+  readonly name: string
+  readonly digest: string
+  readonly suite: string
+  /** Milliseconds since the epoch. */
+  readonly now: number
 }
+
+/** The newest finished, valid run of a suite that judged a text. Looked for on the index `params_by_digest`. */
+export const baselineQuery = ({ name, digest, suite, now }: Baseline) => sql<{
+  id: string
+  dataset: string | null
+}>`
+  select r.id, d.value as dataset
+  from params p
+    join runs r on r.id = p.run_id
+    join experiments e on e.id = r.experiment_id
+    join params s on s.run_id = r.id and s.key = 'suite'
+    left join params d on d.run_id = r.id and d.key = 'dataset_digest'
+  where p.key = ${`prompt_digest.${name}`} and substr(p.value, 1, 64) = ${digest} and p.value = ${digest}
+    and s.value = ${suite}
+    and r.status = 'FINISHED' and r.end_time <= ${now + MAX_SKEW_MS}
+    and r.stage = 'active' and e.stage = 'active'
+    and not exists (select 1 from run_tags t where t.run_id = r.id and t.key = ${INVALID_TAG})
+  order by r.end_time desc, r.id desc limit 1`
 
 async function verdictFailure(tx: Tx, claim: Claim, { run, tags }: Read): Promise<Refusal | undefined> {
   const tag = tags[VERDICT_TAG]
