@@ -82,7 +82,19 @@ async function applyNext(
   return number
 }
 
-function check(applied: readonly AppliedMigration[], steps: readonly Step[]) {
+/**
+ * Whether a database was made by these steps, or the first of them. @throws {SqlError} as {@link migrate}
+ */
+export const checkApplied = (
+  applied: readonly Pick<AppliedMigration, 'number' | 'name' | 'checksum'>[],
+  migrations: readonly Migration[],
+  dialect: SqlDialect,
+): void => check(applied, numbered(migrations, dialect))
+
+function check(
+  applied: readonly Pick<AppliedMigration, 'number' | 'name' | 'checksum'>[],
+  steps: readonly Step[],
+) {
   for (const [index, row] of applied.entries()) {
     const step = steps[index]
     if (!step)

@@ -1,12 +1,10 @@
-import { constants } from 'node:fs'
-import { access, mkdir, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
 import { Kysely, sql } from 'kysely'
 import { postgresSql, type SqlDialect, sqliteSql } from './dialect.ts'
 import { SqlError } from './errors.ts'
 import { type Migration, migrate } from './migrate.ts'
 import { checkPostgresUrl, postgresDialect } from './postgres.ts'
 import { sqliteDialect } from './sqlite-dialect.ts'
+import { makeReady, sqlitePath } from './sqlite-file.ts'
 
 /** An open, migrated database. */
 export interface Database<Tables> {
@@ -22,7 +20,14 @@ export interface OpenOptions {
   readonly onConnectionError?: (error: Error) => void
   /** Milliseconds since the epoch. Default `Date.now`. */
   readonly now?: () => number
+  /**
+   * How long Postgres may take over one statement, or to let one in; then that is `UNAVAILABLE`. Migrations may take
+   * as long as they need. Default 20,000.
+   */
+  readonly queryTimeoutMs?: number
 }
+
+const QUERY_TIMEOUT_MS = 20_000
 
 /**
  * Opens a database by its URL and migrates it: `sqlite:./path/file.db`, `sqlite:/absolute/file.db`, `sqlite::memory:`
@@ -32,10 +37,12 @@ export interface OpenOptions {
  * who wrote the URL; never with a password.
  */
 export async function openDatabase<Tables>(url: string, options: OpenOptions): Promise<Database<Tables>> {
-  const { db, dialect, check } = connect<Tables>(url, options.onConnectionError ?? (() => {}))
+  const { migrations, now = Date.now, onConnectionError = () => {} } = options
+  const queryTimeoutMs = options.queryTimeoutMs ?? QUERY_TIMEOUT_MS
+  const { db, dialect, check, patient } = connect<Tables>(url, { onConnectionError, queryTimeoutMs })
   try {
     await check()
-    await migrate(db as Kysely<unknown>, dialect, options.migrations, options.now ?? Date.now)
+    await patient((unhurried) => migrate(unhurried, dialect, migrations, now))
   } catch (error) {
     // What could not be opened cannot be closed either; the first error is the one that tells.
     await db.destroy().catch(() => {})
@@ -49,11 +56,15 @@ interface Connected<Tables> {
   readonly dialect: SqlDialect
   /** @throws {SqlError} `CANNOT_OPEN` */
   check(): Promise<void>
+  /** Lends the database without a time-out. */
+  patient(work: (db: Kysely<unknown>) => Promise<unknown>): Promise<void>
 }
 
-function connect<Tables>(url: string, onError: (error: Error) => void): Connected<Tables> {
+type Connecting = Required<Pick<OpenOptions, 'onConnectionError' | 'queryTimeoutMs'>>
+
+function connect<Tables>(url: string, options: Connecting): Connected<Tables> {
   if (url.startsWith('sqlite:')) return connectSqlite(url)
-  if (/^postgres(ql)?:\/\//.test(url)) return connectPostgres(url, onError)
+  if (/^postgres(ql)?:\/\//.test(url)) return connectPostgres(url, options)
   throw new SqlError(
     'INVALID_URL',
     `The database URL must start with sqlite: or postgres://, not ${JSON.stringify(url.split(':', 1)[0]?.slice(0, 20))}`,
@@ -61,70 +72,31 @@ function connect<Tables>(url: string, onError: (error: Error) => void): Connecte
 }
 
 function connectSqlite<Tables>(url: string): Connected<Tables> {
-  const file = url.slice('sqlite:'.length)
-  if (file === '' || file.startsWith('//') || file.includes('\0'))
-    throw new SqlError(
-      'INVALID_URL',
-      'The database URL is sqlite:./relative/file.db, sqlite:/absolute/file.db or sqlite::memory:, ' +
-        `not ${JSON.stringify(url)}`,
-    )
-  // Absolute, because the binding takes some relative names for the addresses of remote databases.
-  const path = file === ':memory:' ? file : resolve(file)
+  const path = sqlitePath(url)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(path) })
   return {
     db,
     dialect: sqliteSql,
     async check() {
-      if (path !== ':memory:') {
-        await makeFolder(dirname(path))
-        await requireWritable(path)
-      }
+      if (path !== ':memory:') await makeReady(path)
       await sql`select 1`.execute(db)
+    },
+    async patient(work) {
+      await work(db as Kysely<unknown>)
     },
   }
 }
 
-async function makeFolder(folder: string) {
-  try {
-    await makePath(folder)
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new SqlError('CANNOT_OPEN', `Cannot make the database's folder ${folder}: ${reason}`, { cause })
-  }
-}
-
-/** Level by level: Node's own recursive `mkdir` never returns where a level cannot be made, as below `/proc`. */
-async function makePath(folder: string): Promise<void> {
-  if (await isFolder(folder)) return
-  if (dirname(folder) !== folder) await makePath(dirname(folder))
-  await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
-    // Another process may have been quicker; or a file has this name.
-    if (error.code !== 'EEXIST' || !(await isFolder(folder))) throw error
-  })
-}
-
-const isFolder = (path: string) =>
-  stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
-
-/** SQLite itself opens a file that it may only read, and says so at the first write. */
-async function requireWritable(path: string) {
-  try {
-    await access(path, constants.R_OK | constants.W_OK).catch((error) => {
-      if (error.code !== 'ENOENT') throw error
-      return access(dirname(path), constants.W_OK | constants.X_OK)
-    })
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new SqlError('CANNOT_OPEN', `Cannot write the SQLite database ${path}: ${reason}`, { cause })
-  }
-}
-
-function connectPostgres<Tables>(url: string, onError: (error: Error) => void): Connected<Tables> {
+function connectPostgres<Tables>(
+  url: string,
+  { onConnectionError, queryTimeoutMs }: Connecting,
+): Connected<Tables> {
   const { server } = checkPostgresUrl(url)
-  const db = new Kysely<Tables>({ dialect: postgresDialect(url, onError) })
+  const open = <T>(timeoutMs: number | undefined) =>
+    new Kysely<T>({
+      dialect: postgresDialect(url, { onError: onConnectionError, queryTimeoutMs: timeoutMs }),
+    })
+  const db = open<Tables>(queryTimeoutMs)
   return {
     db,
     dialect: postgresSql,
@@ -136,6 +108,14 @@ function connectPostgres<Tables>(url: string, onError: (error: Error) => void): 
         const reason = cause instanceof AggregateError ? cause.errors[0] : cause
         const text = reason instanceof Error ? reason.message : String(reason)
         throw new SqlError('CANNOT_OPEN', `Cannot reach Postgres at ${server}: ${text}`, { cause })
+      }
+    },
+    async patient(work) {
+      const unhurried = open<unknown>(undefined)
+      try {
+        await work(unhurried)
+      } finally {
+        await unhurried.destroy()
       }
     },
   }

@@ -2,13 +2,14 @@ import pg from 'pg'
 import { SqlError } from './errors.ts'
 
 /*
- * The database is there no longer, or takes nothing now: as `UNAVAILABLE`, in words that anybody may read. Names of
- * hosts, paths and what the driver said stay in `cause`.
+ * The database is there no longer, or takes nothing now: as `UNAVAILABLE`, or `DAMAGED`, in words that anybody may
+ * read. Names of hosts, paths and what the driver said stay in `cause`.
  */
 
-/** @returns `error` itself when it is no outage, e.g. a violated constraint. */
+/** @returns `error` itself when it is neither, e.g. a violated constraint. */
 export function sqliteOutage(error: unknown, busyTimeoutMs: number): unknown {
   const code = codeOf(error)
+  if (SQLITE_DAMAGE.test(code)) return damaged('The SQLite file', error)
   const message = Object.entries(sqliteOutages(busyTimeoutMs)).find(([prefix]) =>
     code.startsWith(prefix),
   )?.[1]
@@ -21,10 +22,20 @@ const sqliteOutages = (busyTimeoutMs: number): Readonly<Record<string, string>> 
   SQLITE_FULL: 'the disk of the SQLite file is full',
   SQLITE_IOERR: 'the SQLite file cannot be read or written',
   SQLITE_CANTOPEN: 'the SQLite file cannot be opened',
+  SQLITE_READONLY: 'the SQLite file is readonly',
 })
+
+/** Trying again does not help, and nothing of what it says can be trusted. */
+const damaged = (what: string, cause: unknown) =>
+  new SqlError('DAMAGED', `${what} is damaged: restore a backup`, { cause })
+const SQLITE_DAMAGE = /^SQLITE_(CORRUPT|NOTADB)/
+/** data_corrupted and index_corrupted. */
+const POSTGRES_DAMAGE = /^XX00[12]$/
 
 /** @returns `error` itself when Postgres answered, and refused the statement. */
 export function postgresOutage(error: unknown): unknown {
+  if (error instanceof pg.DatabaseError && POSTGRES_DAMAGE.test(error.code ?? ''))
+    return damaged("Postgres's database", error)
   const message = postgresOutageText(error)
   return message === undefined ? error : new SqlError('UNAVAILABLE', message, { cause: error })
 }

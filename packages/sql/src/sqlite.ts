@@ -184,7 +184,9 @@ function open(path: string) {
   }
 }
 
-function cannotOpen(path: string, cause: unknown) {
+function cannotOpen(path: string, error: unknown) {
+  // Here what SQLite said tells more: a file that never was a database is not a damaged one.
+  const cause = error instanceof SqlError && error.code === 'DAMAGED' ? error.cause : error
   const said = cause instanceof Error ? cause.message.trim() : String(cause)
   // The binding wraps SQLite's code in a debug print.
   const reason = said.startsWith('ConnectionFailed') ? 'no file can be opened there' : said
