@@ -10,6 +10,11 @@ import { makeReady, sqlitePath } from './sqlite-file.ts'
 export interface Database<Tables> {
   readonly db: Kysely<Tables>
   readonly dialect: SqlDialect
+  /**
+   * Changes with every commit, also of another process: what was read since it was asked for holds as long as it stays
+   * the same, and costs a query each time it does not. `undefined`: this database cannot tell.
+   */
+  stamp(): unknown
   close(): Promise<void>
 }
 
@@ -37,9 +42,13 @@ const QUERY_TIMEOUT_MS = 20_000
  * who wrote the URL; never with a password.
  */
 export async function openDatabase<Tables>(url: string, options: OpenOptions): Promise<Database<Tables>> {
+<<<<<<< Updated upstream
   const { migrations, now = Date.now, onConnectionError = () => {} } = options
   const queryTimeoutMs = options.queryTimeoutMs ?? QUERY_TIMEOUT_MS
   const { db, dialect, check, patient } = connect<Tables>(url, { onConnectionError, queryTimeoutMs })
+=======
+  const { db, dialect, stamp, check } = connect<Tables>(url, options.onConnectionError ?? (() => {}))
+>>>>>>> Stashed changes
   try {
     await check()
     await patient((unhurried) => migrate(unhurried, dialect, migrations, now))
@@ -48,12 +57,13 @@ export async function openDatabase<Tables>(url: string, options: OpenOptions): P
     await db.destroy().catch(() => {})
     throw error
   }
-  return { db, dialect, close: () => db.destroy() }
+  return { db, dialect, stamp, close: () => db.destroy() }
 }
 
 interface Connected<Tables> {
   readonly db: Kysely<Tables>
   readonly dialect: SqlDialect
+  stamp(): unknown
   /** @throws {SqlError} `CANNOT_OPEN` */
   check(): Promise<void>
   /** Lends the database without a time-out. */
@@ -72,11 +82,26 @@ function connect<Tables>(url: string, options: Connecting): Connected<Tables> {
 }
 
 function connectSqlite<Tables>(url: string): Connected<Tables> {
+<<<<<<< Updated upstream
   const path = sqlitePath(url)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(path) })
+=======
+  const file = url.slice('sqlite:'.length)
+  if (file === '' || file.startsWith('//') || file.includes('\0'))
+    throw new SqlError(
+      'INVALID_URL',
+      'The database URL is sqlite:./relative/file.db, sqlite:/absolute/file.db or sqlite::memory:, ' +
+        `not ${JSON.stringify(url)}`,
+    )
+  // Absolute, because the binding takes some relative names for the addresses of remote databases.
+  const path = file === ':memory:' ? file : resolve(file)
+  const dialect = sqliteDialect(path)
+  const db = new Kysely<Tables>({ dialect })
+>>>>>>> Stashed changes
   return {
     db,
     dialect: sqliteSql,
+    stamp: dialect.stamp,
     async check() {
       if (path !== ':memory:') await makeReady(path)
       await sql`select 1`.execute(db)
@@ -100,6 +125,7 @@ function connectPostgres<Tables>(
   return {
     db,
     dialect: postgresSql,
+    stamp: () => undefined,
     async check() {
       try {
         await sql`select 1`.execute(db)
