@@ -73,8 +73,8 @@ describe('credentials', () => {
       [server.url, { MLFLOW_TRACKING_USERNAME: 'me', MLFLOW_TRACKING_PASSWORD: reader }],
       [`http://me:${reader}@${host}`, {}],
     ] as const) {
-      const registry = createRegistry({ trackingUri, env })
-      expect((await registry.load('mine', { strict: true })).template).toBe('Hi {{ name }}')
+      const registry = createRegistry({ trackingUri, env, strict: true })
+      expect((await registry.load('mine')).template).toBe('Hi {{ name }}')
       await registry.close()
     }
     const readOnly = createRegistry({ trackingUri: server.url, env: { MLFLOW_TRACKING_TOKEN: reader } })
@@ -86,8 +86,8 @@ describe('credentials', () => {
     const writing = createRegistry({ trackingUri: server.url, env: { MLFLOW_TRACKING_TOKEN: writer } })
     expect(await writing.setAlias('mine', 'production', 1)).toMatchObject({ actor: 'writer' })
     await writing.close()
-    const stranger = createRegistry({ trackingUri: server.url, env: {} })
-    await expect(stranger.load('mine', { strict: true })).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
+    const stranger = createRegistry({ trackingUri: server.url, env: {}, strict: true })
+    await expect(stranger.load('mine')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
     await stranger.close()
   })
 })

@@ -16,13 +16,13 @@ export interface TokenRegistry {
   stop(): Promise<void>
 }
 
-/** Our server on a free port, as {@link startRegistry}, whose SQLite file held a token of each role before it started. */
+/** Our server on a free port, as {@link startRegistry}, whose database (a SQLite file, unless `env` names another) held a token of each role before it started. */
 export async function startTokenRegistry(
   env: Readonly<Record<string, string>> = {},
   log: Logger = silent,
 ): Promise<TokenRegistry> {
   const dir = await mkdtemp(join(tmpdir(), 'promptkeep-tokens-'))
-  const databaseUrl = `sqlite:${join(dir, 'registry.db')}`
+  const databaseUrl = env.DATABASE_URL ?? `sqlite:${join(dir, 'registry.db')}`
   const tokens = await makeTokens(databaseUrl)
   const registry = await startRegistry({ DATABASE_URL: databaseUrl, ...env }, log)
   return {

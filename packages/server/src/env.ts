@@ -7,5 +7,7 @@ export interface ServerEnv {
     correlationId: string
     /** Who is asking and what they may: `ANYBODY` while the server has no tokens, without any role on open routes. */
     principal: Principal
+    /** Whether that still holds: for answers that go on for long. Looks into the database once a second at most. */
+    stillGood: () => Promise<boolean>
   }
 }

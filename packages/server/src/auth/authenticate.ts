@@ -45,7 +45,9 @@ export function authenticate({ authority, access, log, elapsedMs }: Seams): Midd
   const toldInAll = limiter(5, 50)
 
   return async function authenticate(c, next) {
-    c.set('principal', await whoAsks(c))
+    const principal = await whoAsks(c)
+    c.set('principal', principal)
+    c.set('stillGood', () => authority.stillGood(principal))
     await next()
   }
 
