@@ -42,13 +42,9 @@ const QUERY_TIMEOUT_MS = 20_000
  * who wrote the URL; never with a password.
  */
 export async function openDatabase<Tables>(url: string, options: OpenOptions): Promise<Database<Tables>> {
-<<<<<<< Updated upstream
   const { migrations, now = Date.now, onConnectionError = () => {} } = options
   const queryTimeoutMs = options.queryTimeoutMs ?? QUERY_TIMEOUT_MS
-  const { db, dialect, check, patient } = connect<Tables>(url, { onConnectionError, queryTimeoutMs })
-=======
-  const { db, dialect, stamp, check } = connect<Tables>(url, options.onConnectionError ?? (() => {}))
->>>>>>> Stashed changes
+  const { db, dialect, stamp, check, patient } = connect<Tables>(url, { onConnectionError, queryTimeoutMs })
   try {
     await check()
     await patient((unhurried) => migrate(unhurried, dialect, migrations, now))
@@ -82,22 +78,9 @@ function connect<Tables>(url: string, options: Connecting): Connected<Tables> {
 }
 
 function connectSqlite<Tables>(url: string): Connected<Tables> {
-<<<<<<< Updated upstream
   const path = sqlitePath(url)
-  const db = new Kysely<Tables>({ dialect: sqliteDialect(path) })
-=======
-  const file = url.slice('sqlite:'.length)
-  if (file === '' || file.startsWith('//') || file.includes('\0'))
-    throw new SqlError(
-      'INVALID_URL',
-      'The database URL is sqlite:./relative/file.db, sqlite:/absolute/file.db or sqlite::memory:, ' +
-        `not ${JSON.stringify(url)}`,
-    )
-  // Absolute, because the binding takes some relative names for the addresses of remote databases.
-  const path = file === ':memory:' ? file : resolve(file)
   const dialect = sqliteDialect(path)
   const db = new Kysely<Tables>({ dialect })
->>>>>>> Stashed changes
   return {
     db,
     dialect: sqliteSql,
