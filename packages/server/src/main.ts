@@ -3,11 +3,12 @@ import type { Server } from 'node:http'
 import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import type { Logger } from '@promptkeep/client/protocol'
+import { sqliteFile } from '@promptkeep/sql'
 import { createApp } from './app.ts'
 import { accessOf, needsTokens } from './auth/access.ts'
 import { type Config, withoutPassword } from './config.ts'
+import { type LockFile, LockHeld, takeLock } from './lock-file.ts'
 import { openStore } from './store/open-store.ts'
-import type { Store } from './store/store.ts'
 import { VERSION } from './version.ts'
 
 export interface RunningServer {
@@ -23,17 +24,36 @@ export class StartError extends Error {
 }
 
 /**
- * Opens the database, then listens. Signals are the caller's business, and it never ends the process.
+ * Locks the database, opens it, then listens. Signals are the caller's business, and it never ends the process.
  * @throws {SqlError} The database cannot be opened.
- * @throws {StartError} The address cannot be listened on, or it is open to other machines and there is no token yet.
+ * @throws {StartError} Another server has the SQLite file, the address cannot be listened on, or it is open to other
+ * machines and there is no token yet.
  */
 export async function start(config: Config, log: Logger): Promise<RunningServer> {
+  const lock = await lockDatabase(config, log)
+  // What was begun, for a start that ends half-way: the last one first.
+  const begun = [async () => lock?.release()]
+  try {
+    return await startLocked(config, log, lock, begun)
+  } catch (error) {
+    for (const end of begun.reverse()) await end()
+    throw error
+  }
+}
+
+async function startLocked(
+  config: Config,
+  log: Logger,
+  lock: LockFile | undefined,
+  begun: (() => Promise<void>)[],
+): Promise<RunningServer> {
   const store = await openStore(config.DATABASE_URL, {
     allowModelConfigEdit: config.ALLOW_MODEL_CONFIG_EDIT,
     onConnectionError: ({ message }) => log.warn({ err: { message } }, 'database.disconnected'),
   })
+  begun.push(() => store.close())
   const access = accessOf(config)
-  if (needsTokens(access) && !(await hasTokens(store))) throw noTokens(config)
+  if (needsTokens(access) && !(await store.tokens.any())) throw noTokens(config)
   const app = createApp({
     store,
     log,
@@ -42,11 +62,9 @@ export async function start(config: Config, log: Logger): Promise<RunningServer>
     random: Math.random,
     access,
   })
-  const server = await listen(app.fetch, config).catch(async (error: unknown) => {
-    await store.close()
-    throw error
-  })
+  const server = await listen(app.fetch, config)
   const url = urlOf(server)
+  await lock?.announce(url)
   log.info({ url, version: VERSION }, 'server.started')
 
   let stopping: Promise<void> | undefined
@@ -60,6 +78,7 @@ export async function start(config: Config, log: Logger): Promise<RunningServer>
       clearTimeout(cut)
     })
     await store.close() // 2. nobody can need the database now
+    await lock?.release() // 3. the next server may have it
     log.info({ url }, 'server.stopped')
   }
   return {
@@ -71,14 +90,20 @@ export async function start(config: Config, log: Logger): Promise<RunningServer>
   }
 }
 
-/** Closes the store when there are none, or when it cannot tell. */
-async function hasTokens(store: Store): Promise<boolean> {
-  let has = false
+/** One server a SQLite file. @throws {StartError} naming the one that has it @throws {SqlError} */
+async function lockDatabase({ DATABASE_URL }: Config, log: Logger): Promise<LockFile | undefined> {
+  const file = await sqliteFile(DATABASE_URL)
+  if (file === undefined) return undefined
   try {
-    has = await store.tokens.any()
-    return has
-  } finally {
-    if (!has) await store.close()
+    return await takeLock(file, {
+      what: 'A server',
+      now: Date.now,
+      onLost: () => log.error({ lock: `${file}.lock` }, 'database.lock_lost'),
+    })
+  } catch (cause) {
+    if (cause instanceof LockHeld) throw new StartError(`${cause.message}.`, { cause })
+    const { message } = cause as Error
+    throw new StartError(`The database's lock ${file}.lock cannot be made: ${message}`, { cause })
   }
 }
 
