@@ -20,13 +20,29 @@ import { openSqlite, type SqliteConnection } from './sqlite.ts'
  * Await nothing but the database inside a transaction: the others wait for it meanwhile, and a writer of another
  * process does so for 5 s at most.
  */
-export function sqliteDialect(path: string): Dialect {
+export function sqliteDialect(path: string): Dialect & Stamped {
+  let reader: SqliteConnection | undefined
+  const heard = {
+    opened(connection: SqliteConnection) {
+      reader = connection
+    },
+  }
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => createDriver(path),
+    createDriver: () => createDriver(path, heard),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
+    // Another number after every commit of another connection; and this one commits nothing.
+    stamp: () => reader?.run('pragma data_version').rows[0]?.data_version,
   }
+}
+
+export interface Stamped {
+  /**
+   * Changes with every commit, whoever made it: what was read since it was asked for holds as long as it stays.
+   * Costs a fraction of a query. `undefined` where the database cannot tell.
+   */
+  stamp(): unknown
 }
 
 /** What Kysely is handed for one query or one transaction. */
@@ -36,7 +52,7 @@ interface Lease extends DatabaseConnection {
   rollback(): Promise<void>
 }
 
-function createDriver(path: string): Driver {
+function createDriver(path: string, heard: { opened(reader: SqliteConnection): void }): Driver {
   let writer: SqliteConnection
   let reader: SqliteConnection | undefined
   let writes: GroupCommit
@@ -48,7 +64,9 @@ function createDriver(path: string): Driver {
     async init() {
       writer = openSqlite({ path })
       writes = createGroupCommit(writer)
-      if (path !== ':memory:') reader = openSqlite({ path, readOnly: true })
+      if (path === ':memory:') return
+      reader = openSqlite({ path, readOnly: true })
+      heard.opened(reader)
     },
     async acquireConnection() {
       const lease = createLease(writer, reader, writes)

@@ -12,20 +12,27 @@ import type { StoreContext } from './context.ts'
 import { guard } from './guard.ts'
 import { type LockedModel, requireModel } from './model-rows.ts'
 import type { Tx } from './schema.ts'
-import type { AliasMove, AliasStore, Author } from './store.ts'
+import { createSeenVersions } from './seen-versions.ts'
+import type { AliasMove, AliasStore, Author, ModelVersion } from './store.ts'
 import { lockVersion, toVersion, type VersionRow, versionColumns } from './version-rows.ts'
 
 /** Movable names of versions. */
 export function createAliasStore(context: StoreContext): AliasStore {
   const { db, dialect, now, write } = context
+  const seen = createSeenVersions(context.stamp)
+
+  async function find(name: string, alias: string): Promise<ModelVersion | undefined> {
+    const isLatest = alias.toLowerCase() === 'latest'
+    const [row] = isLatest ? await newestVersion(db, { name }) : await versionOf(db, { name, alias })
+    if (!row) throw new PromptNotFound(name)
+    if (row.version !== null) return toVersion(row)
+    if (!isLatest) return undefined
+    throw new RegistryError('VERSION_NOT_FOUND', `Latest version not found for model ${name}.`)
+  }
+
   return {
     async find(name, alias) {
-      const isLatest = alias.toLowerCase() === 'latest'
-      const [row] = isLatest ? await newestVersion(db, { name }) : await versionOf(db, { name, alias })
-      if (!row) throw new PromptNotFound(name)
-      if (row.version !== null) return toVersion(row)
-      if (!isLatest) return undefined
-      throw new RegistryError('VERSION_NOT_FOUND', `Latest version not found for model ${name}.`)
+      return seen.get(name, alias) ?? seen.keep(name, alias, () => find(name, alias))
     },
 
     move: (move) =>

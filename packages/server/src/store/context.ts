@@ -4,6 +4,8 @@ import type { Db, SqlDialect, Tx } from './schema.ts'
 export interface StoreContext {
   readonly db: Db
   readonly dialect: SqlDialect
+  /** As that of the database (`@promptkeep/sql`). */
+  readonly stamp: () => unknown
   /** Milliseconds since the epoch. */
   readonly now: () => number
   /** Lets MLflow's `set_prompt_model_config` edit a version, as a logged change. */

@@ -42,10 +42,15 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     onChange = () => {},
     onConnectionError = () => {},
   } = options
-  const { db, dialect, close } = await openDatabase<Tables>(url, { migrations, now, onConnectionError })
+  const { db, dialect, stamp, close } = await openDatabase<Tables>(url, {
+    migrations,
+    now,
+    onConnectionError,
+  })
   const context: StoreContext = {
     db,
     dialect,
+    stamp,
     now,
     allowModelConfigEdit,
     async write(work) {

@@ -2,7 +2,7 @@ import { AliasNotFound, hasCode, type Logger, VersionNotFound } from '@promptkee
 import { Hono } from 'hono'
 import { authorOf } from '../../author.ts'
 import type { ServerEnv } from '../../env.ts'
-import type { Store } from '../../store/store.ts'
+import type { ModelVersion, Store } from '../../store/store.ts'
 import { keyValue, list, orDefault, required, string } from './fields.ts'
 import { mlflowRequest } from './mlflow-request.ts'
 import { expectedIn, saidIn } from './move-headers.ts'
@@ -20,6 +20,16 @@ const latest = { ...byName, stages: list(string) }
 export function registeredModels({ prompts, versions, aliases }: Store, log: Logger) {
   const latestVersions = async ({ name, stages }: { name: string; stages: readonly string[] }) =>
     listed('model_versions', (await versions.latest(modelName(name), stages.map(stageName))).map(wireVersion))
+
+  // The store answers with the same object while nothing changes.
+  const bodies = new WeakMap<ModelVersion, string>()
+  function bodyOf(found: ModelVersion): string {
+    const known = bodies.get(found)
+    if (known !== undefined) return known
+    const body = JSON.stringify({ model_version: wireVersion(found) })
+    bodies.set(found, body)
+    return body
+  }
 
   return new Hono<ServerEnv>()
     .post(
@@ -90,7 +100,7 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
       const { name, alias } = c.get('request')
       const found = await aliases.find(modelName(name), aliasName(alias))
       if (!found) throw new AliasNotFound(alias)
-      return c.json({ model_version: wireVersion(found) })
+      return c.body(bodyOf(found), 200, { 'Content-Type': 'application/json' })
     })
     .post('/registered-models/alias', mlflowRequest({ ...byAlias, version: required(string) }), async (c) => {
       const { name, alias, version } = c.get('request')
