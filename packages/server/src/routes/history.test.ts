@@ -106,12 +106,12 @@ describe('resolve', () => {
       at: START + 59_000,
       prompts: [{ name: 'memory', alias: 'production', version: 1, digest: 'one', since: { seq: 4 } }],
     })
-    const { model_version: version, since } = (await at(String(START + MINUTE))).prompts?.[0] ?? {}
-    expect(version).toMatchObject({
+    const [past] = (await at(String(START + MINUTE))).prompts as unknown as Record<string, object>[]
+    expect(past?.model_version).toMatchObject({
       version: '2',
       tags: expect.arrayContaining([{ key: 'mlflow.prompt.text', value: 'two' }]),
     })
-    expect(since).toEqual(moved)
+    expect(past?.since).toEqual(moved)
     expect(await at('2026-11-22')).toEqual({
       seq: 0,
       at: Date.UTC(2026, 10, 22),

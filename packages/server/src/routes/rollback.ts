@@ -38,7 +38,7 @@ const rollbackAlias = createRoute({
     'answers the changes that it made.',
   request: jsonRequest(Wanted),
   responses: {
-    200: json(z.object({ changes: z.array(Change) }), 'The logged changes; that of the alias first.'),
+    200: json(z.object({ changes: z.array(Change) }), 'The logged changes; that of the alias last.'),
     400: json(Refusal, 'A field is not what it must be; the message names it.'),
     404: json(Refusal, 'There is no such prompt, or that version was deleted since.'),
     409: json(

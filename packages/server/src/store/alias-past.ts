@@ -82,33 +82,36 @@ export async function lastChangeOf(
   return edited.rows[0] ?? state
 }
 
-/** The most rows that one rollback writes: the alias, then what the version has to be again. */
+/** The most rows that one rollback writes: what the version has to be again, then the alias. */
 const MOST_ROWS = 3
 
-/** First row of the rollback that a row belongs to: the one of its alias, before the others. */
-export async function startOfRollback(tx: Tx, { model }: AliasOf, seq: number): Promise<number> {
-  const { rows } = await sql<Pick<Row, 'seq'>>`
-    select c.seq from changes c
-    where c.seq > ${seq - MOST_ROWS} and c.seq <= ${seq} and c.model_id = ${model.id} and ${isAliasState()}
-    order by c.seq desc limit 1`.execute(tx)
-  return rows[0]?.seq ?? seq
-}
-
-/** The rows of the rollback that starts with a row. */
-export async function rowsOfRollback(tx: Tx, { model }: AliasOf, start: number) {
+/**
+ * All rows of the rollback that a row belongs to, oldest first: edits of the version, and last the row of the alias. Only
+ * together they are a state that anybody ever saw. A row that no rollback wrote is alone.
+ */
+export async function rowsOfRollback(
+  tx: Tx,
+  { model }: AliasOf,
+  seq: number,
+): Promise<readonly [Selectable<ChangeTable>, ...Selectable<ChangeTable>[]]> {
   const rows = await tx
     .selectFrom('changes')
     .selectAll()
-    .where('seq', '>=', start)
-    .where('seq', '<', start + MOST_ROWS)
+    .where('seq', '>', seq - MOST_ROWS)
+    .where('seq', '<', seq + MOST_ROWS)
     .orderBy('seq')
     .execute()
-  const end = rows.findIndex(
-    (row, i) =>
-      i > 0 &&
-      (row.model_id !== model.id ||
-        row.restores !== rows[0]?.restores ||
-        (row.kind !== 'config.edited' && row.kind !== 'rollout.changed')),
-  )
-  return end === -1 ? rows : rows.slice(0, end)
+  const at = rows.findIndex((row) => row.seq === seq)
+  const row = rows[at] as Selectable<ChangeTable>
+  const belongs = (other: Selectable<ChangeTable> | undefined) =>
+    other !== undefined && other.model_id === model.id && other.restores === row.restores
+  if (row.restores === null) return [row]
+  let end = at
+  while (isEdit(rows[end]) && belongs(rows[end + 1])) end++
+  let start = at
+  while (isEdit(rows[start - 1]) && belongs(rows[start - 1])) start--
+  return [rows[start] ?? row, ...rows.slice(start + 1, end + 1)]
 }
+
+const isEdit = (row: Selectable<ChangeTable> | undefined) =>
+  row?.kind === 'config.edited' || row?.kind === 'rollout.changed'

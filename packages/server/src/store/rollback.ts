@@ -6,7 +6,6 @@ import {
   lastChangeOf,
   NOW,
   rowsOfRollback,
-  startOfRollback,
   versionStateAt,
 } from './alias-past.ts'
 import { conflictText, pointAlias } from './aliases.ts'
@@ -21,8 +20,9 @@ import type { Rollback } from './store.ts'
 import { putTag, removeTag } from './tags.ts'
 
 /**
- * See `HistoryStore.rollback`. The first change that it logs is that of the alias, also where only the rollout or the
- * model config of its version comes back: it tells which alias was rolled back, and it has the id of the request.
+ * See `HistoryStore.rollback`. The last change that it logs is that of the alias, also where only the rollout or the
+ * model config of its version comes back: it tells which alias was rolled back, it has the id of the request, and who
+ * reads the log up to there finds all in place.
  */
 export function rollback(context: StoreContext, wanted: Rollback): Promise<readonly Change[]> {
   const { dialect, write } = context
@@ -37,8 +37,8 @@ export function rollback(context: StoreContext, wanted: Rollback): Promise<reado
     if (expected !== undefined && expected !== (current?.version ?? null))
       throw new Conflict(conflictText(wanted, current?.version), current?.version ?? null)
     const target = await targetOf(tx, subject, wanted.toSeq)
-    const then = await aliasStateAt(tx, dialect, subject, target.seq)
-    return bringBack(tx, context, { subject, wanted, current, then, restores: target.restores })
+    const past = await aliasStateAt(tx, dialect, subject, target.seq)
+    return bringBack(tx, context, { subject, wanted, current, past, restores: target.restores })
   })
 }
 
@@ -69,7 +69,8 @@ interface Target {
 async function targetOf(tx: Tx, subject: AliasOf, toSeq: number | undefined): Promise<Target> {
   if (toSeq !== undefined) {
     await requireRowOf(tx, subject, toSeq)
-    return { seq: toSeq, restores: toSeq }
+    const rows = await rowsOfRollback(tx, subject, toSeq)
+    return { seq: rows.at(-1)?.seq ?? toSeq, restores: toSeq }
   }
   const { model, alias } = subject
   const last = await lastChangeOf(tx, subject, NOW)
@@ -77,7 +78,7 @@ async function targetOf(tx: Tx, subject: AliasOf, toSeq: number | undefined): Pr
     throw new InvalidInput(
       `The alias ${alias} of ${model.name} was never set: there is nothing to roll back.`,
     )
-  const start = last.restores === null ? last.seq : await startOfRollback(tx, subject, last.seq)
+  const [{ seq: start }] = await rowsOfRollback(tx, subject, last.seq)
   const before = await lastChangeOf(tx, subject, start - 1)
   return { seq: start - 1, restores: before?.seq ?? (await rowBefore(tx, subject, start)) }
 }
@@ -116,60 +117,58 @@ interface Restoring {
   readonly subject: AliasOf
   readonly wanted: Rollback
   readonly current: AliasState | undefined
-  readonly then: AliasState | undefined
+  readonly past: AliasState | undefined
   readonly restores: number
 }
 
 async function bringBack(tx: Tx, context: StoreContext, restoring: Restoring): Promise<readonly Change[]> {
-  const { subject, wanted, current, then, restores } = restoring
+  const { subject, wanted, current, past, restores } = restoring
   const { model, alias } = subject
   const at = context.now()
   const from = current?.version
-  if (!then) {
+  if (!past) {
     if (from === undefined) throw nothingToDo(restoring)
     const permit = await guard(tx, context, { kind: 'rollback', model, alias, from }, wanted)
     return [await unset(tx, { ...restoring, from, digest: current?.digest, at, forced: permit.forced })]
   }
-  await requireLive(tx, subject, then.version)
+  await requireLive(tx, subject, past.version)
   const { dialect } = context
-  const version = await versionStateAt(tx, dialect, { model, alias, version: then.version }, NOW)
-  const isEdited = version.modelConfig !== then.modelConfig
-  const isSplit = version.rollout !== then.rollout
-  if (from === then.version && !isEdited && !isSplit) throw nothingToDo(restoring)
+  const version = await versionStateAt(tx, dialect, { model, alias, version: past.version }, NOW)
+  const isEdited = version.modelConfig !== past.modelConfig
+  const isSplit = version.rollout !== past.rollout
+  if (from === past.version && !isEdited && !isSplit) throw nothingToDo(restoring)
   if (isEdited && !context.allowModelConfigEdit) throw editedSince(restoring)
 
-  const to = { version: then.version, digest: then.digest ?? null }
+  const to = { version: past.version, digest: past.digest ?? null }
   const permit = await guard(tx, context, { kind: 'rollback', model, alias, from, to }, wanted)
   // Its other aliases serve the same version: for them this is an edit like every other.
   const others = isEdited ? (await aliasesOf(tx, model.id, to.version)).filter((one) => one !== alias) : []
   const overruled = await guardAliases(tx, context, { kind: 'config', model, aliases: others }, wanted)
   const forced = permit.forced || overruled.size > 0
 
-  const { actor, reason, requestId } = wanted
-  const pointer = { actor, reason, requestId, restores, forced }
-  const changes = [
-    await pointAlias(tx, { model, alias, from, to: to.version, digest: to.digest, at }, pointer),
-  ]
+  const changes: Change[] = []
   const row = {
     modelId: model.id,
     prompt: model.name,
     to: to.version,
-    ...(then.digest !== undefined && { digest: then.digest }),
+    ...(past.digest !== undefined && { digest: past.digest }),
     ...(forced && { forced }),
     restores,
     at,
   }
   if (isEdited) {
-    await writeConfig(tx, model.id, version, then)
-    const evidence = beforeAndAfter(version.modelConfig ?? null, then.modelConfig ?? null)
+    await writeConfig(tx, model.id, version, past)
+    const evidence = beforeAndAfter(version.modelConfig ?? null, past.modelConfig ?? null)
     changes.push(await appendChange(tx, { ...row, kind: 'config.edited', evidence }, wanted))
   }
   if (isSplit) {
-    await writeTag(tx, { model_id: model.id, version: to.version }, rolloutTag(alias), then.rollout)
-    const evidence = beforeAndAfter(version.rollout ?? null, then.rollout ?? null)
+    await writeTag(tx, { model_id: model.id, version: to.version }, rolloutTag(alias), past.rollout)
+    const evidence = beforeAndAfter(version.rollout ?? null, past.rollout ?? null)
     changes.push(await appendChange(tx, { ...row, kind: 'rollout.changed', alias, evidence }, wanted))
   }
-  return changes
+  const { actor, reason, requestId } = wanted
+  const pointing = { model, alias, from, to: to.version, digest: to.digest, at }
+  return [...changes, await pointAlias(tx, pointing, { actor, reason, requestId, restores, forced })]
 }
 
 async function unset(
@@ -204,13 +203,13 @@ async function unset(
 }
 
 /** Its digest of that time is in the log: nothing has to be computed, and the two always belong together. */
-async function writeConfig(tx: Tx, modelId: number, now: AliasState, then: AliasState): Promise<void> {
+async function writeConfig(tx: Tx, modelId: number, now: AliasState, past: AliasState): Promise<void> {
   const key = { model_id: modelId, version: now.version }
-  await writeTag(tx, key, TAG.modelConfig, then.modelConfig)
-  if (TAG.digest in now.tags) await writeTag(tx, key, TAG.digest, then.digest)
+  await writeTag(tx, key, TAG.modelConfig, past.modelConfig)
+  if (TAG.digest in now.tags) await writeTag(tx, key, TAG.digest, past.digest)
   await tx
     .updateTable('versions')
-    .set({ digest: then.digest ?? null })
+    .set({ digest: past.digest ?? null })
     .where('model_id', '=', modelId)
     .where('version', '=', now.version)
     .execute()
@@ -251,9 +250,9 @@ function nothingToDo({ subject: { model, alias }, current, restores }: Restoring
   )
 }
 
-const editedSince = ({ subject: { model, alias }, current, then }: Restoring) =>
+const editedSince = ({ subject: { model, alias }, current, past }: Restoring) =>
   new Conflict(
-    `The model config of version ${then?.version} of ${model.name}, which the alias ${alias} said then, was edited ` +
+    `The model config of version ${past?.version} of ${model.name}, which the alias ${alias} said then, was edited ` +
       'since, and this server does not allow such edits any more: it would serve another content than it did. Register ' +
       'a new version with those settings, or start the server with --allow-model-config-edit.',
     current?.version ?? null,

@@ -239,8 +239,9 @@ export interface HistoryStore {
    */
   resolveAt(names: readonly string[], chain: readonly string[], at: number): Promise<PastResolution>
   /**
-   * Brings back what an alias said, version and rollout, as one or more changes that carry `restores`. What its policy
-   * asks is a role and, if so set, a reason; never new evidence, for it has been in force before.
+   * Brings back what an alias said: version, rollout and, where the store was opened for such edits, model config. One or
+   * more changes that carry `restores`, that of the alias last. What its policy asks is a role and, if so set, a reason;
+   * never new evidence, for it has been in force before.
    * @throws {InvalidInput} when the row does not say what this alias was, or says it of an earlier prompt of this name
    * @throws {PromptNotFound} @throws {VersionNotFound} when that version was deleted since @throws {Conflict}
    */

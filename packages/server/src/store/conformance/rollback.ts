@@ -84,8 +84,8 @@ export function describeRollback(open: OpenStore) {
       await point(store, 2)
       await store.versions.setTag('x', 1, rollout, '{"1": 1}', ada) // 6
       expect(await back(store)).toMatchObject([
-        { seq: 7, kind: 'alias.moved', from: 2, to: 1, restores: 4 },
-        { seq: 8, kind: 'rollout.changed', to: 1, restores: 4 },
+        { seq: 7, kind: 'rollout.changed', to: 1, restores: 4 },
+        { seq: 8, kind: 'alias.moved', from: 2, to: 1, restores: 4 },
       ])
       // As it was right before the last change of the alias: what was prepared meanwhile waits.
       expect((await store.versions.get('x', 1)).tags[rollout]).toBe('{"1": 90, "2": 10}')
@@ -98,23 +98,26 @@ export function describeRollback(open: OpenStore) {
       await store.versions.setTag('x', 1, rollout, '{"1": 90}', ada) // 4
       await store.versions.setTag('x', 1, rollout, '{"1": 50}', ada) // 5
       expect(await back(store)).toMatchObject([
-        { seq: 6, kind: 'alias.moved', from: 1, to: 1, restores: 4 },
-        { seq: 7, kind: 'rollout.changed', alias: 'production', to: 1, restores: 4 },
+        { seq: 6, kind: 'rollout.changed', alias: 'production', to: 1, restores: 4 },
+        { seq: 7, kind: 'alias.moved', from: 1, to: 1, restores: 4 },
       ])
       expect((await store.versions.get('x', 1)).tags[rollout]).toBe('{"1": 90}')
       await point(store, 2) // 8
       expect(await back(store, { toSeq: 3 })).toMatchObject([
-        { kind: 'alias.moved', from: 2, to: 1, restores: 3 },
         {
+          seq: 9,
           kind: 'rollout.changed',
           to: 1,
           restores: 3,
           evidence: JSON.stringify({ before: '{"1": 90}', after: null }),
         },
+        { seq: 10, kind: 'alias.moved', from: 2, to: 1, restores: 3 },
       ])
       expect((await store.versions.get('x', 1)).tags).not.toHaveProperty([rollout])
       // Both rows of the rollback are undone, not the last one of them.
       expect(await back(store)).toMatchObject([{ kind: 'alias.moved', from: 1, to: 2, restores: 8 }])
+      // And each of its rows stands for all of it.
+      expect(await back(store, { toSeq: 9 })).toMatchObject([{ kind: 'alias.moved', from: 2, to: 1 }])
     })
 
     it('brings back the model config and its digest where edits are allowed', async () => {
@@ -126,7 +129,6 @@ export function describeRollback(open: OpenStore) {
       const before = await store.versions.get('x', 1)
       await store.versions.setTag('x', 1, TAG.modelConfig, '{"temperature": 1}', ada)
       expect(await back(store)).toMatchObject([
-        { kind: 'alias.moved', from: 1, to: 1, digest, restores: 2 },
         {
           kind: 'config.edited',
           to: 1,
@@ -134,11 +136,12 @@ export function describeRollback(open: OpenStore) {
           restores: 2,
           evidence: JSON.stringify({ before: '{"temperature": 1}', after: null }),
         },
+        { kind: 'alias.moved', from: 1, to: 1, digest, restores: 2 },
       ])
       expect((await store.versions.get('x', 1)).tags).toEqual(before.tags)
       expect(await back(store)).toMatchObject([
-        { kind: 'alias.moved' },
         { kind: 'config.edited', restores: 3 },
+        { kind: 'alias.moved' },
       ])
       expect((await store.versions.get('x', 1)).tags[TAG.modelConfig]).toBe('{"temperature": 1}')
       expect((await store.versions.get('x', 1)).tags[TAG.digest]).not.toBe(digest)
