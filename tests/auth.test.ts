@@ -433,6 +433,15 @@ describe('guessing', () => {
     expect(await whoami(from(here))).toMatchObject({ status: 401 })
     expect(events('auth.locked_out')).toMatchObject([{ address: here, seconds: 60 }])
   })
+  it('many at once get no more answers than one after the other', async () => {
+    const here = '203.0.113.5'
+    const guesses = Array.from({ length: 40 }, () => guess(here))
+    const statuses = (await Promise.all(guesses)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 401)).toHaveLength(10)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(30)
+    expect(await whoami({ ...as('promoter'), ...from(here) })).toMatchObject({ status: 429 })
+    expect(events('auth.locked_out').filter(({ address }) => address === here)).toHaveLength(1)
+  })
   it('is not what a client with an expired or revoked token does', async () => {
     const here = '203.0.113.3'
     for (let i = 0; i < 15; i++)

@@ -71,13 +71,16 @@ export function authenticate({ authority, access, log, elapsedMs }: Seams): Midd
       refused('no token')
       throw unauthenticated(c, NEEDS_TOKEN)
     }
-    const lockedMs = lockOut.lockedForMs(address)
-    if (lockedMs > 0 && !lockOut.hasSucceeded(address, hashSecret(parseToken(text)?.secret ?? text))) {
+    const requireHeard = () => {
+      const lockedMs = lockOut.lockedForMs(address)
+      if (lockedMs === 0 || lockOut.hasSucceeded(address, hashSecret(parseToken(text)?.secret ?? text)))
+        return
       refused('locked out')
       throw tooMany(c, lockedMs, 'Too many wrong tokens came from this address')
     }
-
+    requireHeard()
     const verdict = await authority.judge(text)
+    requireHeard() // else many guesses at once would all be answered
     if (verdict.kind === 'wrong') {
       const lockedOutMs = lockOut.failed(address)
       refused('wrong token')

@@ -37,6 +37,15 @@ describe('createLockOut', () => {
     const at = watched()
     for (let minute = 0; minute < 100; minute++, at.wait(MINUTE)) expect(at.guess('a', 9)).toBe(0)
   })
+  it('counts what was under way when it began as no second time', () => {
+    const at = watched()
+    at.guess('a', 10)
+    expect(at.guess('a', 50)).toBe(0)
+    expect(at.lockedForMs('a')).toBe(MINUTE)
+    at.wait(MINUTE)
+    expect(at.guess('a', 9)).toBe(0)
+    expect(at.guess('a', 1)).toBe(2 * MINUTE)
+  })
   it('is longer each time, up to fifteen minutes, and forgiven after an hour', () => {
     const at = watched()
     for (const minutes of [1, 2, 4, 8, 15, 15]) {

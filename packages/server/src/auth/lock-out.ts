@@ -39,6 +39,8 @@ export function createLockOut(elapsedMs: () => number): LockOut {
     failed(address) {
       const now = elapsedMs()
       const before = guesses.get(address)
+      // Sent before the lock-out, judged after it: one flood is one lock-out.
+      if (before && before.lockedUntil > now) return 0
       const at = [...(before?.at ?? []).filter((time) => now - time < WITHIN_MS), now]
       const forgiven = before === undefined || now - before.lockedUntil > FORGIVEN_MS
       const times = forgiven ? 0 : before.times
