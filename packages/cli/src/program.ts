@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { alias } from './commands/alias.ts'
+import { backup } from './commands/backup.ts'
 import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
 import { history } from './commands/history.ts'
@@ -9,6 +10,7 @@ import { pull } from './commands/pull.ts'
 import { push } from './commands/push.ts'
 import { register } from './commands/register.ts'
 import { resolve } from './commands/resolve.ts'
+import { restore } from './commands/restore.ts'
 import { rollback } from './commands/rollback.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
@@ -19,7 +21,7 @@ import type { Io } from './io.ts'
 
 const COMMANDS = [
   ...[serve, list, show, register, alias, rollback, diff, history, resolve, status, push, pull, evalCommand],
-  ...[token, policy, whoami],
+  ...[token, policy, whoami, backup, restore],
 ]
 
 /** The whole command line. Nothing is printed, read or ended but through `io`. */

@@ -52,3 +52,10 @@ export const when = (at: number): string => `${new Date(at).toISOString().slice(
 
 /** As JSON output says a time. */
 export const isoTime = (at: number): string => new Date(at).toISOString()
+
+/** `1.4 MB` */
+export function bytes(count: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
+  const step = count < 1000 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1)
+  return `${step === 0 ? count : (count / 1000 ** step).toFixed(1)} ${units[step]}`
+}

@@ -190,6 +190,10 @@ function cannotOpen(path: string, error: unknown) {
   const said = cause instanceof Error ? cause.message.trim() : String(cause)
   // The binding wraps SQLite's code in a debug print.
   const reason = said.startsWith('ConnectionFailed') ? 'no file can be opened there' : said
+  if (cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_CORRUPT'))
+    return new SqlError('DAMAGED', `The SQLite database ${path} is damaged: ${reason}; restore a backup`, {
+      cause,
+    })
   return new SqlError('CANNOT_OPEN', `Cannot open the SQLite database ${path}: ${reason}`, { cause })
 }
 
