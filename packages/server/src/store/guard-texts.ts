@@ -32,6 +32,8 @@ export function deedOf({ kind, model, alias, to }: GuardedChange): string {
       return `The rollout of the alias ${alias} of ${model.name} was not changed`
     case 'config':
       return `The model config of a version of ${model.name} that the alias ${alias} serves was not changed`
+    case 'register':
+      return `No version of ${model.name} was registered, for the rollout of the alias ${alias} would serve it at once`
     case 'delete version':
       return `A version of ${model.name} that the alias ${alias} serves was not deleted`
     case 'delete prompt':

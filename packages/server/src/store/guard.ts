@@ -17,6 +17,7 @@ export interface GuardedChange {
     | 'remove'
     | 'rollout'
     | 'config'
+    | 'register'
     | 'delete version'
     | 'delete prompt'
     | 'rename'
@@ -77,13 +78,20 @@ export async function guardAliases(
   return forced
 }
 
-/** The aliases of a prompt; of one version: those that say it, also through the weights of their rollout. */
-export async function aliasesOf(tx: Tx, modelId: number, version?: number): Promise<string[]> {
-  const { rows } = await sql<{ alias: string; version: number; rollout: string | null }>`
+const aliasesWithRollouts = prepared<
+  { modelId: number },
+  { alias: string; version: number; rollout: string | null }
+>(
+  (of) => sql`
     select a.alias, a.version, t.value as rollout from aliases a
       left join version_tags t on t.model_id = a.model_id and t.version = a.version
-        and t.key = ${rolloutTag('')} || a.alias
-    where a.model_id = ${modelId} order by a.alias`.execute(tx)
+        and t.key = ${sql.lit(rolloutTag(''))} || a.alias
+    where a.model_id = ${of('modelId')} order by a.alias`,
+)
+
+/** The aliases of a prompt; of one version: those that say it, also through the weights of their rollout. */
+export async function aliasesOf(tx: Tx, modelId: number, version?: number): Promise<string[]> {
+  const rows = await aliasesWithRollouts(tx, { modelId })
   return rows
     .filter(
       (row) =>

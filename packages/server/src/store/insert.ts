@@ -50,10 +50,10 @@ export const readKind = async (tx: Tx, modelId: number) =>
 export async function insertVersion(
   tx: Tx,
   model: LockedModel,
-  draft: Omit<VersionDraft, 'name'> & { readonly at: number },
+  draft: Omit<VersionDraft, 'name'> & { readonly at: number; readonly forced?: boolean },
   author: Author,
 ): Promise<{ version: number; made: ModelVersion; change: Change }> {
-  const { tags, digest, at } = draft
+  const { tags, digest, at, forced = false } = draft
   const version = model.lastVersion + 1
   await countVersion(tx, { id: model.id, version, at })
   await writeVersion(tx, {
@@ -78,6 +78,7 @@ export async function insertVersion(
       prompt: model.name,
       to: version,
       ...(digest !== undefined && { digest }),
+      ...(forced && { forced }),
       at,
     },
     author,

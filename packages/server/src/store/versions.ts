@@ -50,7 +50,11 @@ export function createVersionStore(context: StoreContext): VersionStore {
             .where('request_id', '=', requestId)
             .executeTakeFirst())
         if (made) return readVersion(tx, name, made.version)
-        return (await insertVersion(tx, model, { ...draft, at: now() }, author)).made
+        // The weights of a rollout may name a number before there is such a version.
+        const aliases = await aliasesOf(tx, model.id, model.lastVersion + 1)
+        const forced = await guardAliases(tx, context, { kind: 'register', model, aliases }, author)
+        const inserted = { ...draft, at: now(), forced: forced.size > 0 }
+        return (await insertVersion(tx, model, inserted, author)).made
       }),
 
     get: (name, version) => readVersion(db, name, version),

@@ -397,6 +397,23 @@ export function describePolicies(open: OpenStore) {
       },
     )
 
+    it('does not let a rollout reach a version that is registered after it', async () => {
+      const store = await guarded(open)
+      await store.versions.setTag('memory', 1, rollout, '{"4":90}', { ...admin, force: true, reason: 'soon' })
+      const draft = await draftOf('memory', 'four')
+      await expect(store.versions.create(draft, writer)).rejects.toMatchObject(refusedFor('evidence'))
+      await expect(store.versions.get('memory', 4)).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' })
+      // A seeded prompt could bring such a rollout along.
+      const seed = await seedOf('tone', 'new')
+      const versionTags = { ...seed.versionTags, [rollout]: '{"2":100}' }
+      await store.prompts.seed({ ...seed, versionTags }, writer)
+      const next = await draftOf('tone', 'sly')
+      await expect(store.versions.create(next, writer)).rejects.toMatchObject(refusedFor('evidence'))
+      await store.versions.create(draft, { ...admin, force: true, reason: 'here it is' })
+      const [registered] = await store.changes.list({ prompt: 'memory', limit: 1 })
+      expect(registered).toMatchObject({ kind: 'version.registered', to: 4, forced: true })
+    })
+
     it('seeds a name that is new, and moves nothing by seeding', async () => {
       const store = await guarded(open, { ...EVIDENCE, roles: ['promoter'] })
       expect(await store.prompts.seed(await seedOf('tone', 'new'), writer)).toMatchObject({
