@@ -128,6 +128,23 @@ describe('promptkeep serve', { timeout: 60_000 }, () => {
     expect(err.trimEnd().split('\n')).toEqual([expect.stringContaining(want)])
   })
 
+  it('is open to others once its first token was made on its database, and lets nobody else in', async () => {
+    const cwd = await folder()
+    const args = ['--port', '0', '--database', 'sqlite:./team.db', '--allowed-hosts', 'prompts.test']
+    const refused = await promptkeep(['serve', ...args], { cwd })
+    expect(refused).toMatchObject({ code: 2, out: '' })
+    const [, command = ''] = /Make the first one with: promptkeep (.*)\n$/.exec(refused.err) ?? []
+    const made = await promptkeep(command.replace('NAME', 'ada').split(' '), { cwd })
+    expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^pk_\w{12}_[\w-]{43}\n$/) })
+
+    const { url, stop } = await serve(cwd, ...args)
+    const env = { MLFLOW_TRACKING_URI: url, MLFLOW_TRACKING_TOKEN: made.out.trim() }
+    expect(await promptkeep(['whoami'], { cwd, env })).toMatchObject({ code: 0, out: 'ada  admin\n' })
+    const stranger = await promptkeep(['list'], { cwd, env: { MLFLOW_TRACKING_URI: url } })
+    expect(stranger).toMatchObject({ code: 2, err: expect.stringContaining('set MLFLOW_TRACKING_TOKEN') })
+    expect((await stop('SIGTERM')).out).not.toContain(made.out.trim())
+  })
+
   it('a taken port is one clear line and exit 2', async () => {
     const cwd = await folder()
     const { url, stop } = await serve(cwd, '--port', '0')
@@ -232,6 +249,50 @@ function describeRegistry(
       expect(await run('alias', 'greet', 'production', '9')).toMatchObject({ code: 2 })
     })
 
+    it('tells of all prompts, resolves and rolls back', async () => {
+      await run('register', 'tone', '--template', 'kind', '--alias', 'production')
+      await run('register', 'tone', '--template', 'brief')
+      await run('alias', 'tone', 'production', '2', '--reason', 'shorter')
+      const all = await json('history', '--kind', 'alias.moved', '--alias', 'production')
+      expect(all.complete).toBe(history)
+      expect(all.changes[0]).toMatchObject({ prompt: 'tone', from: 1, to: 2, reason: 'shorter' })
+      expect(new Set(all.changes.map(({ prompt }: { prompt: string }) => prompt))).toEqual(
+        new Set(['tone', 'greet']),
+      )
+      expect((await run('resolve', 'tone', '--text')).out).toBe('brief\n')
+      const found = await json('resolve', 'greet', 'tone', '--alias', 'experiment,production')
+      expect(found.prompts).toMatchObject([
+        { name: 'greet', alias: 'production', version: 2, since: { reason: 'formal' } },
+        { name: 'tone', alias: 'production', version: 2, since: { reason: 'shorter' }, template: 'brief' },
+      ])
+      const dry = await run('rollback', 'tone', '--dry-run')
+      expect(dry).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/^tone@production: v2 -> v1 .*nothing moved/),
+      })
+      const back = await run('rollback', 'tone', '--reason', 'too curt', '--expect', '2')
+      expect(back).toMatchObject({ code: 0, out: expect.stringMatching(/^tone@production: v2 -> v1/) })
+      expect((await run('resolve', 'tone', '--text')).out).toBe('kind\n')
+      expect(await run('rollback', 'tone', '--reason', 'x', '--expect', '2')).toMatchObject({ code: 1 })
+    })
+
+    it.skipIf(history)('says of what only our server has that there is none', async () => {
+      for (const args of [
+        ['whoami'],
+        ['token', 'list'],
+        ['token', 'create', 'a', '--role', 'admin'],
+        ['policy', 'list'],
+        ['resolve', 'tone', '--at', '1h'],
+        ['rollback', 'tone', '--to-seq', '1', '--reason', 'x'],
+        ['history', '--follow'],
+        ['alias', 'tone', 'production', '2', '--force', '--reason', 'x'],
+      ]) {
+        const { code, out, err } = await run(...args)
+        expect({ args, code, out }).toEqual({ args, code: 2, out: '' })
+        expect(err).toMatch(/^error: .*stock MLflow server/)
+      }
+    })
+
     it('keeps files and registry in step', async () => {
       await write('---\n# ours\ndescription: looks things up\n---\none {{ q }}\n')
       expect(await state()).toBe('only here')
@@ -248,6 +309,7 @@ function describeRegistry(
       expect((await json('status')).prompts).toMatchObject([
         { name: 'greet', state: 'only there', drift: false },
         { name: 'memory', state: 'file newer', registeredAs: 2, registry: { version: 1 } },
+        { name: 'tone', state: 'only there', drift: false },
       ])
       await run('push', '--alias', 'production', '--message', 'promoted')
       expect(await json('show', 'memory')).toMatchObject({ version: 2, modelConfig: { temperature: 0 } })

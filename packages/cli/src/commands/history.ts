@@ -158,21 +158,23 @@ async function follow(io: Io, admin: Admin, name: string | undefined, flags: His
     io.out.write(
       flags.json ? `${JSON.stringify(toJson(change))}\n` : table([row(change, undefined, name, style)]),
     )
-  // The end of the whole log first: what is written from here on is told by the stream.
-  const [newest] = (await admin.changes({ limit: 1 })).items
-  const { items } = await admin.changes(filterOf(name, flags))
-  const after = newest?.seq ?? 0
-  for (const change of items.toReversed()) if ((change.seq ?? 0) <= after) print(change)
-
   const stopping = new AbortController()
   void io.untilStopped().then(() => stopping.abort())
+  // The end of the whole log first: what is written from here on is told by the stream, once it is there.
+  const [newest] = (await admin.changes({ limit: 1 })).items
+  const after = newest?.seq ?? 0
+  const events = admin.follow({ signal: stopping.signal, after })
+  await events.next()
+  const { items } = await admin.changes(filterOf(name, flags))
+  for (const change of items.toReversed()) if ((change.seq ?? 0) <= after) print(change)
+
   const isWanted = (change: Change) =>
     (name === undefined || change.prompt === name || change.newName === name) &&
     (flags.kind?.includes(change.kind) ?? true) &&
     (flags.alias ?? change.alias) === change.alias &&
     (flags.actor ?? change.actor) === change.actor
   let isLost = false
-  for await (const event of admin.follow({ signal: stopping.signal, after })) {
+  for await (const event of events) {
     if (event.kind === 'change' && isWanted(event.change)) print(event.change)
     if (event.kind === 'lost') io.err.write(`${event.error.message}; trying again …\n`)
     if (event.kind === 'connected' && isLost) io.err.write('Connected again; nothing was missed.\n')
