@@ -90,6 +90,17 @@ describe('createAuthority', () => {
     await authority.judge(text)
     expect(on.asked.find).toBe(2)
   })
+  it('asks once for a thousand that ask at the same time', async () => {
+    const on = await court()
+    const { text, token } = await on.make('ada')
+    const authority = on.authorityOf()
+    const principal = { actor: 'ada', roles: ['reader'] as const, tokenId: token.id }
+    const asked = Array.from({ length: 1000 }, () => authority.stillGood(principal))
+    expect(
+      new Set(await Promise.all([...asked, authority.judge(text).then(({ kind }) => kind === 'good')])),
+    ).toEqual(new Set([true]))
+    expect(on.asked.find).toBe(1)
+  })
   it('sees what another process revoked after a second, and what its own did at once', async () => {
     const on = await court()
     const first = await on.make('first')
@@ -141,6 +152,25 @@ describe('createAuthority', () => {
     on.wait(60_000)
     expect(await authority.hasTokens()).toBe(true)
     expect(on.asked.any).toBe(2)
+  })
+  it('does not believe a "none" that was asked for before the first was made', async () => {
+    const on = await court()
+    const late: { answer?: () => void } = {}
+    let asked = 0
+    const authority = on.authorityOf({
+      any: () =>
+        asked++ === 0
+          ? new Promise((resolve) => {
+              late.answer = () => resolve(false)
+            })
+          : on.elsewhere.any(),
+    })
+    const early = authority.hasTokens()
+    await on.make('first')
+    authority.forget()
+    const after = authority.hasTokens()
+    late.answer?.()
+    expect([await early, await after, await authority.hasTokens()]).toEqual([expect.any(Boolean), true, true])
   })
   it('does not take a database that is silent for one without tokens', async () => {
     const on = await court()

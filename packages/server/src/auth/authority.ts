@@ -47,6 +47,8 @@ export function createAuthority(
   { log, now, elapsedMs }: { log: Logger; now: () => number; elapsedMs: () => number },
 ): Authority {
   const remembered = new Map<string, Remembered>()
+  /** Thousands of streams ask at once whether their token is still good. */
+  const reading = new Map<string, Promise<Known | undefined>>()
   const usedAt = new Map<string, number>()
   let any = false
   let askedAt = Number.NEGATIVE_INFINITY
@@ -56,10 +58,12 @@ export function createAuthority(
   const isFresh = (readAt: number) => elapsedMs() - readAt < MEMORY_MS
 
   function ask(): Promise<boolean> {
-    asking ??= askStore().finally(() => {
-      asking = undefined
+    if (asking) return asking
+    const asked = askStore().finally(() => {
+      if (asking === asked) asking = undefined
     })
-    return asking
+    asking = asked
+    return asked
   }
 
   async function askStore(): Promise<boolean> {
@@ -70,15 +74,26 @@ export function createAuthority(
     return any
   }
 
-  async function find(id: string): Promise<Known | undefined> {
+  function find(id: string): Known | Promise<Known | undefined> {
     const known = remembered.get(id)
     if (known && isFresh(known.readAt)) return known.token
+    const under = reading.get(id)
+    if (under) return under
+    const read = readStore(id).finally(() => {
+      if (reading.get(id) === read) reading.delete(id)
+    })
+    reading.set(id, read)
+    return read
+  }
+
+  async function readStore(id: string): Promise<Known | undefined> {
     const began = generation
     const readAt = elapsedMs()
     const token = await tokens.find(id)
-    remembered.delete(id)
     // A token that was revoked while it was read must not be remembered as it was before.
-    if (token && began === generation) {
+    if (began !== generation) return token
+    remembered.delete(id)
+    if (token) {
       if (remembered.size >= MOST_REMEMBERED) remembered.clear()
       remembered.set(id, { token, readAt })
     }
@@ -131,6 +146,8 @@ export function createAuthority(
     forget() {
       generation++
       remembered.clear()
+      reading.clear()
+      asking = undefined
       askedAt = Number.NEGATIVE_INFINITY
     },
   }
