@@ -13,7 +13,11 @@ import { seedPrompt } from './seed.ts'
 import type { Author, PromptStore, RegisteredModel } from './store.ts'
 import { putTag, readTag, removeTag } from './tags.ts'
 
-const tags = { table: 'model_tags', on: { model_id: 'models.id' } } as const
+const tags = {
+  table: 'model_tags',
+  on: { model_id: 'models.id' },
+  indexed: { row: 'models.id', column: 'model_id' },
+} as const
 
 const searchable: Searchable = {
   attributes: { name: 'models.name', last_updated_timestamp: 'models.updated_at' },

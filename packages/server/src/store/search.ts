@@ -22,6 +22,11 @@ interface ValueTable {
   readonly table: string
   /** Its column -> the searched row's, written `table.column`. */
   readonly on: Readonly<Record<string, string>>
+  /**
+   * Has an index on its key and the start of its value. Of a key that nearly all rows have with the same value (that
+   * they are prompts) the index is not asked: it would name them all.
+   */
+  readonly indexed?: { readonly row: string; readonly column: string }
   /** Column that is 1 where the value is NaN (`value` then holds no number of its own). */
   readonly nan?: string
 }
@@ -81,6 +86,10 @@ function conditionOf(searchable: Searchable, clause: Clause, dialect: SqlDialect
   if (!values) return comparator === 'IS NULL' ? sql`1 = 1` : sql`1 = 0`
   if (comparator === 'IS NULL') return sql`not exists (${rowsOf(values, key)})`
   if (comparator === 'IS NOT NULL') return sql`exists (${rowsOf(values, key)})`
+  if (comparator === '=' && values.indexed && key !== TAG.isPrompt)
+    return sql`${sql.ref(values.indexed.row)} in (
+      select ${sql.ref(`kv.${values.indexed.column}`)} from ${sql.table(values.table)} as kv
+      where kv.key = ${key} and substr(kv.value, 1, 64) = substr(${clause.value}, 1, 64) and kv.value = ${clause.value})`
   // A negated comparison too needs the row: who has no such tag matches neither `=` nor `!=`.
   return sql`exists (${rowsOf(values, key)} and ${valueComparison(values, clause, dialect)})`
 }
