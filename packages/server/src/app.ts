@@ -7,17 +7,24 @@ import { type Authority, createAuthority } from './auth/authority.ts'
 import { authorize } from './auth/authorize.ts'
 import { noTokenInUrl } from './auth/no-token-in-url.ts'
 import type { ServerEnv } from './env.ts'
+import type { Live } from './live/live.ts'
+import { createLocalLive } from './live/local.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import { mlflowBodyLimit, ownBodyLimit } from './middleware/body-limits.ts'
 import { hostAndOrigin } from './middleware/host-and-origin.ts'
+import { measure } from './middleware/metrics.ts'
 import { noWorkspaces } from './middleware/no-workspaces.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { safeHeaders } from './middleware/safe-headers.ts'
+import { timeOut } from './middleware/time-out.ts'
 import { noSuchPath, onError } from './on-error.ts'
 import { describeApi } from './openapi/describe-api.ts'
+import { changeStream } from './routes/change-stream.ts'
 import { changes } from './routes/changes.ts'
 import { docs } from './routes/docs.ts'
 import { governance } from './routes/governance.ts'
 import { health } from './routes/health.ts'
+import { metricsRoute } from './routes/metrics.ts'
 import { experiments } from './routes/mlflow/experiments.ts'
 import { modelVersions } from './routes/mlflow/model-versions.ts'
 import { registeredModels } from './routes/mlflow/registered-models.ts'
@@ -46,6 +53,16 @@ export interface AppDeps {
   readonly authority?: Authority
   /** From where and how often it may be asked. Default: from this machine, as often as anybody likes. */
   readonly access?: Access
+  /** How long a handler may take; 0: as long as it needs. Default 30,000. */
+  readonly requestTimeoutMs?: number
+  /** Default: those of `store`, without those of the process. */
+  readonly metrics?: Metrics
+  /** Where live changes come from. Default: one for `store`, which looks once a second. */
+  readonly live?: Live
+  /** Milliseconds between two beats of a stream. Default 15,000. */
+  readonly heartbeatMs?: number
+  /** Streams open at once. Default 20,000. */
+  readonly maxStreams?: number
 }
 
 /** Middleware, routes, and the one `onError`. Needs no port: `app.request()` works in tests. */
@@ -58,10 +75,17 @@ export function createApp({
   now = Date.now,
   authority = createAuthority(store.tokens, { log, now, elapsedMs }),
   access = LOOPBACK_ACCESS,
+  heartbeatMs = 15_000,
+  maxStreams = 20_000,
+  live = createLocalLive({ changes: store.changes, heartbeatMs, log }),
+  requestTimeoutMs = 30_000,
+  metrics = createMetrics({ store, log, elapsedMs }),
 }: AppDeps): Hono<ServerEnv> {
   const app = new OpenAPIHono<ServerEnv>() // collects what its routers say of themselves
   app.onError(onError(log))
+  app.use(measure(metrics, elapsedMs))
   app.use(requestContext({ log, newId, elapsedMs }))
+  app.use(timeOut(requestTimeoutMs))
   app.use(safeHeaders)
   app.use(noTokenInUrl)
   app.use(hostAndOrigin(access))
@@ -69,6 +93,7 @@ export function createApp({
   app.use(authorize)
 
   app.route('/', health(store, log))
+  app.route('/', metricsRoute(metrics))
   app.use(`${OWN}/*`, ownBodyLimit)
   app.route(
     OWN,
@@ -76,6 +101,17 @@ export function createApp({
   )
   app.route(OWN, governance(store, log))
   app.route(OWN, policies(store, log))
+  app.route(
+    OWN,
+    changeStream({
+      live,
+      log,
+      heartbeatMs,
+      maxStreams,
+      onOpen: metrics.streamOpened,
+      onClose: metrics.streamClosed,
+    }),
+  )
   app.route(OWN, changes(store))
   app.route(OWN, resolve(store))
   app.route(OWN, rollback(store, log))

@@ -49,6 +49,15 @@ const Environment = z.object({
   SHUTDOWN_GRACE_MS: whole(0, 600_000)
     .default(5000)
     .describe('how long running requests may take when the server stops'),
+  HEARTBEAT_MS: whole(100, 600_000)
+    .default(15_000)
+    .describe('how often a stream of live changes beats, so that a reader knows that it is alive'),
+  MAX_STREAMS: whole(0, 1_000_000)
+    .default(20_000)
+    .describe('streams of live changes that may be open at once'),
+  REQUEST_TIMEOUT_MS: whole(0, 600_000)
+    .default(30_000)
+    .describe('how long a request may take before it is answered with 503; 0: as long as it needs'),
   LOG_LEVEL: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'], 'must be debug, info, warn, error or silent')
     .default('info')

@@ -7,7 +7,10 @@ import { sqliteFile } from '@promptkeep/sql'
 import { createApp } from './app.ts'
 import { accessOf, needsTokens } from './auth/access.ts'
 import { type Config, withoutPassword } from './config.ts'
+import type { Live } from './live/live.ts'
+import { createLocalLive } from './live/local.ts'
 import { type LockFile, LockHeld, takeLock } from './lock-file.ts'
+import { createMetrics } from './metrics.ts'
 import { openStore } from './store/open-store.ts'
 import { VERSION } from './version.ts'
 
@@ -47,13 +50,19 @@ async function startLocked(
   lock: LockFile | undefined,
   begun: (() => Promise<void>)[],
 ): Promise<RunningServer> {
+  let live: Live | undefined
   const store = await openStore(config.DATABASE_URL, {
+    onChange: () => live?.publish(),
     allowModelConfigEdit: config.ALLOW_MODEL_CONFIG_EDIT,
     onConnectionError: ({ message }) => log.warn({ err: { message } }, 'database.disconnected'),
   })
   begun.push(() => store.close())
   const access = accessOf(config)
   if (needsTokens(access) && !(await store.tokens.any())) throw noTokens(config)
+  const heartbeatMs = config.HEARTBEAT_MS
+  live = createLocalLive({ changes: store.changes, heartbeatMs, log })
+  const { close: endStreams } = live
+  begun.push(async () => endStreams())
   const app = createApp({
     store,
     log,
@@ -61,6 +70,11 @@ async function startLocked(
     elapsedMs: () => performance.now(),
     random: Math.random,
     access,
+    requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
+    metrics: createMetrics({ store, log, elapsedMs: () => performance.now(), ofProcess: true }),
+    live,
+    heartbeatMs,
+    maxStreams: config.MAX_STREAMS,
   })
   const server = await listen(app.fetch, config)
   const url = urlOf(server)
@@ -70,15 +84,16 @@ async function startLocked(
   let stopping: Promise<void> | undefined
   async function stop(): Promise<void> {
     log.info({ url }, 'server.stopping')
-    const closed = promisify(server.close.bind(server))() // 1. take nothing new, finish what runs
+    endStreams() // 1. streams would go on for ever
+    const closed = promisify(server.close.bind(server))() // 2. take nothing new, finish what runs
     const sweep = setInterval(() => server.closeIdleConnections(), 50) // else keep-alive holds it for seconds
     const cut = setTimeout(() => server.closeAllConnections(), config.SHUTDOWN_GRACE_MS) // never hang a deploy
     await closed.finally(() => {
       clearInterval(sweep)
       clearTimeout(cut)
     })
-    await store.close() // 2. nobody can need the database now
-    await lock?.release() // 3. the next server may have it
+    await store.close() // 3. nobody can need the database now
+    await lock?.release() // 4. the next server may have it
     log.info({ url }, 'server.stopped')
   }
   return {
@@ -114,10 +129,22 @@ const noTokens = ({ HOST, DATABASE_URL }: Config) =>
       `promptkeep token create NAME --role admin --database ${withoutPassword(DATABASE_URL)}`,
   )
 
+/** Who sends a request slowly, or none, does not hold a connection for long. */
+const SERVER_OPTIONS = {
+  headersTimeout: 20_000,
+  /** With its body. */
+  requestTimeout: 60_000,
+  /** Longer than proxies keep an idle connection (60 s at most of them): else they send into one that is just closed. */
+  keepAliveTimeout: 75_000,
+  connectionsCheckingInterval: 5000,
+} as const
+
 /** @throws {StartError} */
 function listen(fetch: Parameters<typeof serve>[0]['fetch'], { HOST, PORT }: Config): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: HOST, port: PORT }, () => resolve(server)) as Server
+    const server = serve({ fetch, hostname: HOST, port: PORT, serverOptions: SERVER_OPTIONS }, () =>
+      resolve(server),
+    ) as Server
     server.once('error', (error: NodeJS.ErrnoException) => {
       const cause = { cause: error }
       const reason: Record<string, string> = {

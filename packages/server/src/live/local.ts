@@ -1,0 +1,133 @@
+import type { Logger } from '@promptkeep/client/protocol'
+import type { ChangeStore } from '../store/store.ts'
+import { toBatch, toFrame } from './frame.ts'
+import type { Frame, Live, Subscriber } from './live.ts'
+
+/** Changes read at once. A version may have 64 KB. */
+const PAGE = 64
+/** What reconnecting readers find in memory, so that a hiccup of the network costs the database nothing. */
+const MEMORY_BYTES = 8 * 1024 * 1024
+/** Another process may write to the same database, and tells nobody. */
+const POLL_MS = 1000
+
+interface Seams {
+  readonly changes: Pick<ChangeStore, 'tell' | 'bounds'>
+  readonly heartbeatMs: number
+  readonly log: Logger
+}
+
+/** Live changes of one process: one reader of the log for all who listen. */
+export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
+  const subscribers = new Set<Subscriber>()
+  /** The newest changes, without a gap up to `last`. */
+  let recent: Frame[] = []
+  let recentBytes = 0
+  /** `seq` of the last change that was handed out; `undefined` until the log was looked at. */
+  let last: number | undefined
+  let starting: Promise<void> | undefined
+  let isReading = false
+  let wasHinted = false
+  let isClosed = false
+
+  const poll = setInterval(() => subscribers.size > 0 && publish(), POLL_MS).unref()
+  const heart = setInterval(() => {
+    for (const subscriber of subscribers) subscriber.onBeat(last ?? 0)
+  }, heartbeatMs).unref()
+
+  /** Commits of one turn of the event loop are read together. */
+  function publish(): void {
+    if (wasHinted || isClosed) return
+    wasHinted = true
+    setImmediate(() => void read())
+  }
+
+  async function read(): Promise<void> {
+    if (isReading) return
+    isReading = true
+    try {
+      while (wasHinted && !isClosed) {
+        wasHinted = false
+        await start()
+        while (await readPage()) {}
+      }
+    } catch (error) {
+      // The next poll tries again; readers hear the heart beat meanwhile, and lose nothing.
+      const message = error instanceof Error ? error.message : String(error)
+      log.warn({ err: { message } }, 'live.log_unreadable')
+    } finally {
+      isReading = false
+    }
+  }
+
+  /** What was logged before anybody listened is for `page`. */
+  function start(): Promise<void> {
+    starting ??= changes.bounds().then(
+      (bounds) => {
+        last = bounds.last
+      },
+      (error: unknown) => {
+        starting = undefined
+        throw error
+      },
+    )
+    return starting
+  }
+
+  async function readPage(): Promise<boolean> {
+    const told = await changes.tell(last ?? 0, PAGE)
+    if (told.length === 0 || isClosed) return false
+    const frames = told.map(toFrame)
+    const batch = toBatch(frames)
+    remember(frames)
+    last = batch.last
+    for (const subscriber of subscribers) subscriber.onBatch(batch)
+    return told.length === PAGE
+  }
+
+  function remember(frames: readonly Frame[]): void {
+    for (const frame of frames) {
+      recent.push(frame)
+      recentBytes += frame.bytes.length
+    }
+    let gone = 0
+    for (; recentBytes > MEMORY_BYTES && gone < recent.length; gone++)
+      recentBytes -= recent[gone]?.bytes.length ?? 0
+    if (gone > 0) recent = recent.slice(gone)
+  }
+
+  return {
+    publish,
+
+    subscribe(after, subscriber) {
+      if (isClosed) {
+        subscriber.onEnd()
+        return () => {}
+      }
+      if (last === undefined) return undefined
+      const oldest = recent[0]?.seq ?? last + 1
+      if (after < oldest - 1) return undefined
+      // From here to the end of this function nothing is handed out: no gap, and nothing twice.
+      const missed = recent.slice(Math.max(0, after - oldest + 1))
+      if (missed.length > 0) subscriber.onBatch(toBatch(missed))
+      subscribers.add(subscriber)
+      return () => void subscribers.delete(subscriber)
+    },
+
+    async page(after) {
+      await start()
+      const told = await changes.tell(after, PAGE)
+      return told.length === 0 ? undefined : toBatch(told.map(toFrame))
+    },
+
+    bounds: () => changes.bounds(),
+
+    close() {
+      isClosed = true
+      clearInterval(poll)
+      clearInterval(heart)
+      for (const subscriber of subscribers) subscriber.onEnd()
+      subscribers.clear()
+      recent = []
+    },
+  }
+}
