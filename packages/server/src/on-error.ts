@@ -20,11 +20,22 @@ export const onError = (log: Logger) =>
     if (error instanceof RegistryError) return refuse(c, error)
     if (error instanceof HTTPException) return badRequest(c, error)
     if (brokeOff(error)) return c.json(errorBody('BAD_REQUEST', 'The request broke off.'), 400)
-    const request = { correlationId: c.get('correlationId'), method: c.req.method, path: c.req.path }
+    const request = {
+      requestId: c.get('requestId'),
+      correlationId: c.get('correlationId'),
+      method: c.req.method,
+      path: c.req.path,
+    }
     if (error instanceof SqlError && error.code === 'UNAVAILABLE') {
       const cause = error.cause instanceof Error ? { cause: error.cause.message } : {}
       log.warn({ ...request, err: { message: error.message, ...cause } }, 'database.unavailable')
+      c.header('Retry-After', '1')
       return c.json(errorBody('TEMPORARILY_UNAVAILABLE', unavailableText(error.message)), 503)
+    }
+    if (error instanceof SqlError && error.code === 'DAMAGED') {
+      const cause = error.cause instanceof Error ? { cause: error.cause.message } : {}
+      log.error({ ...request, err: { message: error.message, ...cause } }, 'database.damaged')
+      return c.json(errorBody('INTERNAL_ERROR', `${error.message}. Nothing was answered from it.`), 500)
     }
     const { name, message, stack } = error
     log.error({ ...request, err: { name, message, stack } }, 'request.failed')

@@ -139,6 +139,19 @@ export function createChangeStore({ db, dialect }: StoreContext): ChangeStore {
       })
     },
 
+    async countAfter(seq) {
+      const rows = await db
+        .selectFrom('changes')
+        .select(({ fn }) => ['kind', fn.countAll().as('count'), fn.max('seq').as('last')])
+        .where('seq', '>', seq)
+        .groupBy('kind')
+        .execute()
+      return {
+        last: Math.max(seq, ...rows.map(({ last }) => Number(last))),
+        kinds: Object.fromEntries(rows.map(({ kind, count }) => [kind, Number(count)])),
+      }
+    },
+
     async bounds() {
       const row = await db
         .selectFrom('changes')

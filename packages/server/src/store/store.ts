@@ -323,6 +323,10 @@ export interface ChangeStore {
   after(seq: number, limit: number): Promise<readonly Change[]>
   /** As `after`, each with its version. */
   tell(seq: number, limit: number): Promise<readonly ToldChange[]>
+  /** How many of each kind have a `seq` above the cursor, and the last `seq` that was counted. */
+  countAfter(
+    seq: number,
+  ): Promise<{ readonly last: number; readonly kinds: Readonly<Record<string, number>> }>
   /** First row that is kept and last row; `first` is `last + 1` where there is none. */
   bounds(): Promise<{ readonly first: number; readonly last: number }>
 }
