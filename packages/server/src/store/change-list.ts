@@ -38,7 +38,10 @@ async function rangeOf(
 ): Promise<Range> {
   const last =
     until === undefined
-      ? await db.selectFrom('changes').select('seq').orderBy('seq', 'desc').limit(1).executeTakeFirst()
+      ? await db
+          .selectFrom('changes')
+          .select(({ fn }) => fn.max('seq').as('seq'))
+          .executeTakeFirst()
       : await lastUntil(db, until)
   const first =
     since === undefined
@@ -51,7 +54,7 @@ async function rangeOf(
           .orderBy('seq')
           .limit(1)
           .executeTakeFirst()
-  return { first: first?.seq ?? Number.MAX_SAFE_INTEGER, last: Math.min(last?.seq ?? 0, before - 1) }
+  return { first: first?.seq ?? Number.MAX_SAFE_INTEGER, last: Math.min(Number(last?.seq ?? 0), before - 1) }
 }
 
 /** The last change that is not later than a time. */
@@ -71,13 +74,16 @@ type Condition = RawBuilder<unknown>
 async function conditionsOf(db: Db, filter: ChangeFilter): Promise<readonly Condition[]> {
   const { prompt, alias, actor } = filter
   const kinds = [...new Set(filter.kinds)]
-  const equal = [
-    ...(alias === undefined ? [] : [sql`c.alias = ${alias}`]),
-    ...(actor === undefined ? [] : [sql`c.actor = ${actor}`]),
-  ]
+  const equal = { alias, actor }
+  const given = Object.entries(equal).filter(([, value]) => value !== undefined)
   const ofKinds = kinds.length === 0 ? [] : [sql`c.kind in (${sql.join(kinds)})`]
-  if (prompt !== undefined) return (await under(db, prompt)).map((name) => all(name, ...equal, ...ofKinds))
-  if (equal.length > 0 || kinds.length === 0) return [all(...equal, ...ofKinds)]
+  if (prompt !== undefined) {
+    // Not on their own indexes: a prompt's rows are few beside those of an alias that every prompt has.
+    const others = given.map(([column, value]) => sql`${sql.ref(`c.${column}`)} || '' = ${value}`)
+    return (await under(db, prompt)).map((name) => all(name, ...others, ...ofKinds))
+  }
+  const indexed = given.map(([column, value]) => sql`${sql.ref(`c.${column}`)} = ${value}`)
+  if (given.length > 0 || kinds.length === 0) return [all(...indexed, ...ofKinds)]
   return kinds.map((kind) => sql`c.kind = ${kind}`)
 }
 
