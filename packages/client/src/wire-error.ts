@@ -39,12 +39,16 @@ export function errorFromWire(status: number, body: unknown, on: Subject): Regis
       return new RegistryError(code, OF_ROLLBACK.test(message) ? message : absence(code, on), options)
     case 'CONFLICT':
       return new Conflict(message || `conflict on${about} at ${on.address}`, current, options)
-    case 'UNAUTHENTICATED':
+    case 'UNAUTHENTICATED': {
+      // Our server says what is wrong with them; a stock one, or what stands before it, mostly says nothing.
+      const refused = `${on.address} asks for credentials, or refuses those it was sent (HTTP 401)`
+      const help = ': set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD'
       return new RegistryError(
         code,
-        `${on.address} asks for credentials, or refuses those it was sent (HTTP 401): set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD${said}`,
+        `${refused}${mlflowCode === 'UNAUTHENTICATED' ? '' : help}${said}`,
         options,
       )
+    }
     case 'FORBIDDEN':
       return new RegistryError(
         code,

@@ -76,7 +76,7 @@ function print(io: Io, { prompts, at }: Resolution, { text }: ResolveFlags): voi
     for (const prompt of prompts) io.out.write(`${textOf(prompt, io)}\n`)
     return
   }
-  if (at !== undefined) io.err.write(`At ${when(at)}:\n`)
+  if (at !== undefined && prompts.length > 0) io.err.write(`At ${when(at)}:\n`)
   if (only) io.out.write(`${header(only, style)}\n${textOf(only, io)}\n`)
   else if (prompts.length > 0)
     io.out.write(

@@ -23,7 +23,7 @@ export const restore = (io: Io): Command =>
       '--database <url>',
       'restore to this database (env DATABASE_URL, default sqlite:./.promptkeep/registry.db)',
     )
-    .option('--force', 'also where there is a database: it gets another name, which is printed')
+    .option('--force', 'restore also where there is a database: it gets another name, which is printed')
     .option('--json', 'print JSON instead of text')
     .action(async (given: string, { database, force, json }: RestoreFlags) => {
       const made = await withBackups(io, async (server) =>

@@ -35,7 +35,7 @@ describe('token create', () => {
     const { code, out, err } = await as().run('token', 'create', 'root', '--role', 'admin')
     expect({ code, out }).toEqual({ code: 0, out: expect.stringMatching(TOKEN) })
     expect(err).toMatch(
-      /^Token root \([a-z0-9]{12}\) may what admin may; it does not expire\.\n.*MLFLOW_TRACKING_TOKEN/,
+      /^Token root \([a-z0-9]{12}\) has the role admin; it does not expire\.\n.*MLFLOW_TRACKING_TOKEN/,
     )
     expect(err).not.toContain(out.trim())
 
@@ -77,7 +77,8 @@ describe('token create', () => {
       want: '--role must be one or more of reader, writer, evaluator, promoter, admin; got "owner"',
     },
     { args: ['x', '--role', 'promotor'], want: 'Did you mean promoter?' },
-    { args: ['x'], want: "required option '--role <roles>' not specified" },
+    { args: ['x'], want: '--role is missing: one or more of reader, writer' },
+    { args: ['x', '--rol', 'admin'], want: 'Did you mean --role?' },
     {
       args: ['x', '--role', 'admin', '--expires', 'soon'],
       want: '--expires must be a time such as 12h, 90d or 4w',
@@ -165,8 +166,9 @@ describe('a token that may not, or none', () => {
     const { code, out, err } = await as().run('list')
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(err).toContain(
-      'set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD',
+      '\nSet MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD. An admin makes',
     )
+    expect((await as('wrong').run('list')).err).toContain('\nMLFLOW_TRACKING_TOKEN was sent. An admin makes')
     expect(err).toContain('promptkeep token create NAME --role ROLE')
   })
 

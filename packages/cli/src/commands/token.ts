@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { MadeToken, Role, Token } from '@promptkeep/client/admin'
+import { type MadeToken, ROLES, type Role, type Token } from '@promptkeep/client/admin'
 import type { Token as StoredToken, Tokens } from '@promptkeep/server'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
@@ -21,7 +21,7 @@ interface TokenFlags extends RegistryFlags {
   readonly database?: string
 }
 interface CreateFlags extends TokenFlags {
-  readonly role: readonly Role[]
+  readonly role?: readonly Role[]
   readonly expires?: number
 }
 
@@ -53,7 +53,7 @@ const create = (io: Io): Command =>
     'token create first --role admin --database sqlite:./.promptkeep/registry.db',
   )
     .argument('<name>', 'who or what will use it, as the history will say')
-    .requiredOption(
+    .option(
       '--role <roles>',
       'let it do what these may: reader, writer, evaluator, promoter, admin',
       roleList('--role'),
@@ -64,22 +64,29 @@ const create = (io: Io): Command =>
       duration('--expires'),
     )
     .action(async (name: string, flags: CreateFlags) => {
+      const { role: roles } = flags
+      // Not commander's required option: a flag that is a slip away from it would be called missing, not unknown.
+      if (roles === undefined) throw new CliError(`--role is missing: one or more of ${ROLES.join(', ')}`)
       const made = await withTokens(io, flags, true, async (tokens) => {
-        await checkFirst(tokens, flags)
-        return tokens.create({ name, roles: flags.role, expiresInSeconds: flags.expires })
+        await checkFirst(tokens, roles, flags)
+        return tokens.create({ name, roles, expiresInSeconds: flags.expires })
       })
       if (flags.json) return printJson(io, { ...toJson(made), token: made.token })
       const until = made.expiresAt === undefined ? 'it does not expire' : `it expires ${when(made.expiresAt)}`
       io.err.write(
-        `Token ${made.name} (${made.id}) may what ${made.roles.join(', ')} may; ${until}.\n` +
+        `Token ${made.name} (${made.id}) has the role${made.roles.length > 1 ? 's' : ''} ${made.roles.join(', ')}; ${until}.\n` +
           'This is the one time that it is shown. Clients read it from MLFLOW_TRACKING_TOKEN:\n',
       )
       io.out.write(`${made.token}\n`)
     })
 
 /** Nobody is anonymous after the first token: without an admin nobody could make the second one. */
-async function checkFirst(tokens: TokenAccess, { role, database }: CreateFlags): Promise<void> {
-  if (role.includes('admin') || (await tokens.hasAdmin())) return
+async function checkFirst(
+  tokens: TokenAccess,
+  roles: readonly Role[],
+  { database }: CreateFlags,
+): Promise<void> {
+  if (roles.includes('admin') || (await tokens.hasAdmin())) return
   if (database === undefined)
     throw new CliError(
       'the first token must have the role admin: from then on nobody else may make another',
