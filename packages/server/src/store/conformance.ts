@@ -2,6 +2,8 @@ import { describe } from 'vitest'
 import { describeAliases } from './conformance/aliases.ts'
 import { describeChanges } from './conformance/changes.ts'
 import { describeConcurrency } from './conformance/concurrency.ts'
+import { describeEvidence } from './conformance/evidence.ts'
+import { describeGuardedChanges } from './conformance/guarded-changes.ts'
 import { describeHistory } from './conformance/history.ts'
 import { describePolicies } from './conformance/policies.ts'
 import { describePrompts } from './conformance/prompts.ts'
@@ -27,6 +29,8 @@ export function describeStore(name: string, open: OpenStore, skip = '') {
     describeAliases(open)
     describeSeeding(open)
     describePolicies(open)
+    describeEvidence(open)
+    describeGuardedChanges(open)
     describeChanges(open)
     describeHistory(open)
     describeRollback(open)
