@@ -18,8 +18,25 @@ it('runs small and prints counts and shape', { timeout: 120_000 }, async () => {
   const { server, client } = JSON.parse(await readFile(json, 'utf8'))
   expect(client.ours.coldLoadRequests).toBe(1)
   expect(client.ours.herdRequests).toBe(1)
-  expect(server.ours.lookupsPerSecond).toBeGreaterThan(0)
-  expect(server.ours.createsPerSecond).toBeGreaterThan(0)
-  for (const figure of [...Object.values(client.ours), ...Object.values(server.ours)])
+  const { lookups, moves, creates, ...rest } = server.ours
+  const loads = [lookups, moves, creates].flatMap((load) => [load[1], load[16]]).flatMap(Object.values)
+  expect(loads).toHaveLength(18)
+  for (const figure of [...Object.values(client.ours), ...Object.values(rest), ...loads])
     expect(figure).toBeGreaterThan(0)
+})
+
+it('shows what a growing registry costs', { timeout: 120_000 }, async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'promptkeep-bench-test-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  const json = join(dir, 'figures.json')
+  const command = ['--import', 'tsx', 'bench/growth.ts', '--small', '--json', json]
+  const { stdout } = await promisify(execFile)(process.execPath, command, {
+    cwd: join(import.meta.dirname, '..'),
+  })
+  expect(stdout).toContain('| alias look-up |')
+  const { few, many } = JSON.parse(await readFile(json, 'utf8'))
+  expect([few.prompts, many.prompts]).toEqual([100, 1000])
+  expect(Object.keys(few.medians)).toEqual(Object.keys(many.medians))
+  for (const ms of [...Object.values(few.medians), ...Object.values(many.medians)])
+    expect(ms).toBeGreaterThan(0)
 })

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
-import autocannon from 'autocannon'
+import type { Load, LoadFigures } from './clients/load.ts'
 import type { ClientFigures, Job } from './clients/measure.ts'
 import { type MeasuredServer, startLangfuseDouble, startMlflow, startOurs } from './servers.ts'
 
@@ -12,7 +12,7 @@ const { values } = parseArgs({ options: { small: { type: 'boolean' }, json: { ty
 const root = join(import.meta.dirname, '..')
 const size = values.small
   ? { prompts: 5, rounds: 3, calls: 2_000, seconds: 1 }
-  : { prompts: 100, rounds: 15, calls: 100_000, seconds: 10 }
+  : { prompts: 100, rounds: 15, calls: 100_000, seconds: 8 }
 /** As long as a middling system prompt. */
 const text = 'You are a careful assistant. Answer {{ question }} in plain words. '.repeat(30)
 
@@ -33,54 +33,71 @@ const versionBody = (name: string) => ({
 
 /** The same prompts on either server, over MLflow's own protocol. */
 async function fill(url: string): Promise<void> {
-  const names = [...Array.from({ length: size.prompts }, (_, i) => `bench-${i}`), 'bench-warm', 'bench-herd']
+  const names = [
+    ...Array.from({ length: size.prompts }, (_, i) => `bench-${i}`),
+    'bench-warm',
+    'bench-herd',
+    'bench-moved',
+  ]
   for (const name of names) {
     await post(url, 'registered-models/create', { name, tags: [isPrompt] })
     await post(url, 'model-versions/create', versionBody(name))
     await post(url, 'registered-models/alias', { name, alias: 'production', version: '1' })
   }
+  await post(url, 'model-versions/create', versionBody('bench-moved'))
 }
 
-interface ServerFigures {
+const LOADS = ['lookups', 'moves', 'creates'] as const
+const CONNECTIONS = [1, 16] as const
+
+type Loads = Record<(typeof LOADS)[number], Record<(typeof CONNECTIONS)[number], LoadFigures>>
+
+interface ServerFigures extends Loads {
   readonly startMs: number
   readonly idleMiB: number
-  readonly lookupsPerSecond: number
-  readonly lookupP99Ms: number
-  readonly createsPerSecond: number
   readonly loadedMiB: number
+}
+
+const ALIAS = '/api/2.0/mlflow/registered-models/alias'
+const REQUESTS: Record<keyof Loads, Load['requests']> = {
+  lookups: Array.from({ length: size.prompts }, (_, i) => ({
+    method: 'GET',
+    path: `${ALIAS}?name=bench-${i}&alias=production`,
+  })),
+  // To and fro: a move to where it is could be no write.
+  moves: ['2', '1'].map((version) => ({
+    method: 'POST',
+    path: ALIAS,
+    body: { name: 'bench-moved', alias: 'production', version },
+  })),
+  creates: [{ method: 'POST', path: '/api/2.0/mlflow/model-versions/create', body: versionBody('bench-1') }],
 }
 
 async function measureServer(server: MeasuredServer): Promise<ServerFigures> {
   const idleMiB = await server.memoryMiB()
   await fill(server.url)
-  const lookups = await autocannon({
-    url: `${server.url}/api/2.0/mlflow/registered-models/alias?name=bench-0&alias=production`,
-    connections: 16,
-    duration: size.seconds,
-  })
-  const creates = await autocannon({
-    url: `${server.url}/api/2.0/mlflow/model-versions/create`,
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(versionBody('bench-1')),
-    connections: 4,
-    duration: size.seconds,
-  })
-  for (const run of [lookups, creates])
-    if (run.non2xx > 0 || run.errors > 0)
-      throw new Error(`${run.url}: ${run.non2xx} answers other than 200, ${run.errors} errors`)
+  const loads: Partial<Record<keyof Loads, Loads['lookups']>> = {}
+  for (const what of LOADS) {
+    const run = (connections: number) =>
+      child<LoadFigures>(process.execPath, typescript('load.ts'), {
+        url: server.url,
+        connections,
+        seconds: size.seconds,
+        requests: REQUESTS[what],
+      } satisfies Load)
+    loads[what] = { 1: await run(1), 16: await run(16) }
+  }
   return {
+    ...(loads as Loads),
     startMs: server.startMs,
     idleMiB,
-    lookupsPerSecond: lookups.requests.average,
-    lookupP99Ms: lookups.latency.p99,
-    createsPerSecond: creates.requests.average,
     loadedMiB: await server.memoryMiB(),
   }
 }
 
-async function child<T>(command: string, args: string[], url: string): Promise<T> {
-  const job: Job = { url, prompts: size.prompts, rounds: size.rounds, calls: size.calls }
+const jobFor = (url: string): Job => ({ url, prompts: size.prompts, rounds: size.rounds, calls: size.calls })
+
+async function child<T>(command: string, args: string[], job: Job | Load): Promise<T> {
   const { stdout } = await execute(command, [...args, JSON.stringify(job)], {
     cwd: root,
     env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true' },
@@ -98,15 +115,15 @@ try {
     ours: await child<ClientFigures & { setGetNs: number; awaitedMapGetNs: number }>(
       process.execPath,
       typescript('ours.ts'),
-      ours.url,
+      jobFor(ours.url),
     ),
-    langfuse: await child<ClientFigures>(process.execPath, typescript('langfuse.ts'), langfuse.url),
+    langfuse: await child<ClientFigures>(process.execPath, typescript('langfuse.ts'), jobFor(langfuse.url)),
     mlflow:
       mlflow &&
       (await child<ClientFigures>(
         join(root, '.cache/mlflow/bin/python'),
         [join(root, 'bench/clients/mlflow_client.py')],
-        mlflow.url,
+        jobFor(mlflow.url),
       )),
   }
   const machine = `${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.versions.node}`
@@ -137,9 +154,18 @@ function table(
   return [
     '| server | ours | mlflow server | ours is better by |',
     '|---|--:|--:|--:|',
-    row('alias look-ups/s, 16 connections', 0, a.lookupsPerSecond, [b?.lookupsPerSecond], true),
-    row('… p99 in ms', 1, a.lookupP99Ms, [b?.lookupP99Ms]),
-    row('durable creates/s, 4 connections', 0, a.createsPerSecond, [b?.createsPerSecond], true),
+    ...LOADS.flatMap((what) =>
+      CONNECTIONS.flatMap((connections) => {
+        const [our, their] = [a[what][connections], b?.[what][connections]]
+        const name = { lookups: 'alias look-ups', moves: 'alias moves', creates: 'registered versions' }[what]
+        const many = connections === 1 ? '1 connection' : `${connections} connections`
+        return [
+          row(`${name}/s, ${many}`, 0, our.perSecond, [their?.perSecond], true),
+          row('… p50 in ms', 2, our.p50Ms, [their?.p50Ms]),
+          row('… p99 in ms', 2, our.p99Ms, [their?.p99Ms]),
+        ]
+      }),
+    ),
     row('start-up to first /health in ms', 0, a.startMs, [b?.startMs]),
     row('memory idle in MiB', 0, a.idleMiB, [b?.idleMiB]),
     row('memory after the load in MiB', 0, a.loadedMiB, [b?.loadedMiB]),
