@@ -47,6 +47,7 @@ function postgresOutageText(error: unknown): string | undefined {
     return `Postgres does not answer (${codeOf(error) || error.message})`
   const { code = '' } = error
   if (code === '53100') return "Postgres's disk is full"
+  if (code === '57014') return 'Postgres took too long over a statement'
   return POSTGRES_OUTAGE.test(code) ? `Postgres takes nothing now (${code})` : undefined
 }
 

@@ -100,7 +100,7 @@ const alias = createRoute({
 })
 
 /** Ours, under `/api/promptkeep/1.0`: what MLflow's protocol has no call for. */
-export function governance({ prompts, aliases }: Store, log: Logger) {
+export function governance({ prompts, aliases, changes }: Store, log: Logger) {
   const app = new OpenAPIHono<ServerEnv>({ defaultHook: refuseInvalid })
   app.use(jsonBody)
   return app
@@ -147,11 +147,23 @@ export function governance({ prompts, aliases }: Store, log: Logger) {
       if (reason !== undefined) checkNote(reason, 'reason')
       if (evidence !== undefined) checkNote(evidence, 'evidence')
       const author = authorOf(c, { reason, evidence, force })
+      const last = requestId === undefined ? 0 : (await changes.bounds()).last
       const change = await aliases.move({ name, alias, to: version, expected, requestId, ...author })
       const { prompt, from, to, actor, forced } = change
-      log.info(
-        { correlationId: c.get('correlationId'), prompt, alias, from, to, actor, forced },
-        'alias.moved',
+      // A request that is sent again is answered with the change that it made then: that is told already.
+      const isNew = change.seq === undefined || change.seq > last
+      log[isNew ? 'info' : 'debug'](
+        {
+          requestId: c.get('requestId'),
+          correlationId: c.get('correlationId'),
+          prompt,
+          alias,
+          from,
+          to,
+          actor,
+          forced,
+        },
+        isNew ? 'alias.moved' : 'alias.move_repeated',
       )
       return c.json({ change: fromChange(change) as z.infer<typeof Change> }, 200)
     })
