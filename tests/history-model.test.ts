@@ -38,7 +38,9 @@ function describeHistory(name: string, url: () => Promise<string>, skip = '') {
         store,
         WRITERS.map((actor, i) => writeAll(at, actor, SEED + i)),
       )
-      // Every operation was really done, by all writers together.
+      // Every operation was really done, and most were not refused.
+      const total = Object.values(log.done).reduce((sum, times) => sum + times, 0)
+      expect(total).toBeGreaterThan(OPERATIONS / 2)
       expect(Object.keys(log.done)).toHaveLength(13)
       for (const [operation, times] of Object.entries(log.done))
         expect([operation, times > 30]).toEqual([operation, true])

@@ -38,7 +38,12 @@ async function register(name: string, i: number) {
     ...(random.next() < 0.2 && { [rolloutOf(random.pick(ALIASES))]: weightsOf() }),
   }
   const content = { source: 'dummy-source', runId: '', runLink: '', description: `message of ${text}` }
-  await store.versions.create({ name, ...content, tags, digest }, author)
+  const create = () => store.versions.create({ name, ...content, tags, digest }, author)
+  await create().catch(async (error: unknown) => {
+    if (!hasCode(error, 'PROMPT_NOT_FOUND')) throw error
+    await store.prompts.create({ name, description: '', tags: { [TAG.isPrompt]: 'true' } })
+    await create()
+  })
 }
 
 /** One that the prompt has, or had. */
