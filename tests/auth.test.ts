@@ -181,6 +181,24 @@ describe('a token by the API', () => {
     ])
     expect(events('token.revoked')).toMatchObject([{ token: 'ci@team-1', tokenId: told.id, actor: 'admin' }])
   })
+  it('that is revoked ends the stream that was opened with it', async () => {
+    const live = await startTokenRegistry({ HEARTBEAT_MS: '200' })
+    onTestFinished(() => live.stop())
+    const stream = await fetch(`${live.url}${OWN}/changes`, {
+      headers: { accept: 'text/event-stream', ...bearer(live.tokens.reader) },
+    })
+    expect(stream.status).toBe(200)
+    const heard = stream.text()
+    await ask(live.url, {
+      method: 'POST',
+      path: `${OWN}/tokens/revoke`,
+      body: '{"token":"reader"}',
+      headers: { ...json, ...bearer(live.tokens.admin) },
+    })
+    const text = await heard // it ends, and by itself
+    expect(text).toContain('event: hello')
+    expect(text).toContain('event: end')
+  }, 30_000)
   it('that is burnt can be revoked by pasting it', async () => {
     const made = await post(`${OWN}/tokens`, { name: 'burnt', roles: ['reader'] }, admin())
     heard.pop()
