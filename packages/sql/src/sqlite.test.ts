@@ -108,6 +108,8 @@ describe('openSqlite', () => {
     writer.run('commit')
     expect(count()).toBe(2)
     expect(() => reader.run('insert into t values (?)', [3])).toThrow(/readonly/)
+    const refused = { name: 'SqlError', code: 'UNAVAILABLE', message: 'the SQLite file is readonly' }
+    expect(() => reader.run('insert into t values (?)', [3])).toThrow(expect.objectContaining(refused))
     expect(count()).toBe(2)
   })
 
