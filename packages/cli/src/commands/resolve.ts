@@ -46,7 +46,7 @@ export const resolve = (io: Io): Command =>
       const admin = openAdmin(io, flags)
       const found = await withSince(admin, await admin.resolve(names, { alias, at }), at)
       if (flags.json) printJson(io, toJson(found))
-      else print(io, found, flags)
+      else print(io, found, { ...flags, isOne: names.length === 1 })
       if (found.missing.length > 0) await tellMissing(io, found, flags)
     })
 
@@ -69,14 +69,18 @@ async function withSince(admin: Admin, found: Resolution, at: number | undefined
   return { ...found, prompts }
 }
 
-function print(io: Io, { prompts, at }: Resolution, { text }: ResolveFlags): void {
+function print(
+  io: Io,
+  { prompts, at }: Resolution,
+  { text, isOne }: Pick<ResolveFlags, 'text'> & { readonly isOne: boolean },
+): void {
   const style = createStyle(io.out, io.env)
-  const only = prompts.length === 1 ? prompts[0] : undefined
+  const only = isOne ? prompts[0] : undefined
   if (text) {
     for (const prompt of prompts) io.out.write(`${textOf(prompt, io)}\n`)
     return
   }
-  if (at !== undefined && prompts.length > 0) io.err.write(`At ${when(at)}:\n`)
+  if (at !== undefined && prompts.length > 0) io.err.write(`At ${toTheSecond(at)}:\n`)
   if (only) io.out.write(`${header(only, style)}\n${textOf(only, io)}\n`)
   else if (prompts.length > 0)
     io.out.write(
@@ -115,6 +119,9 @@ function sinceText({ at, actor, reason, seq, forced, restores }: Change): string
   return `${when(at)}${by}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}${reason === undefined ? '' : `  ${oneLine(reason)}`}`
 }
 
+/** A time that was asked for: "30s ago" is not a whole minute. */
+const toTheSecond = (at: number) => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`
+
 /** On a terminal the text is shown safely; a pipe gets it as it is. */
 function textOf({ name, version, content }: ResolvedPrompt, io: Io): string {
   if (content === undefined) throw new CliError(`the text of ${name} v${version} was not kept`)
@@ -139,7 +146,7 @@ const toJson = ({ seq, at, prompts, missing }: Resolution) => ({
 
 /** Exit 2 where nothing answers, as of a command that names what is not there; 1 where some of it does. */
 async function tellMissing(io: Io, { prompts, missing }: Resolution, flags: ResolveFlags): Promise<void> {
-  const then = flags.at === undefined ? '' : ` at ${when(flags.at)}`
+  const then = flags.at === undefined ? '' : ` at ${toTheSecond(flags.at)}`
   const aliases = flags.alias.map((alias) => `"${alias}"`).join(', ')
   const lines = missing.map(({ name, code }) =>
     code === 'PROMPT_NOT_FOUND'

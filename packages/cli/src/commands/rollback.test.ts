@@ -112,7 +112,10 @@ describe('rollback', () => {
     { args: ['memory'], want: '--reason is missing' },
     { args: ['memory', '--reason', ' '], want: '--reason is missing' },
     { args: ['memroy', '--reason', 'x'], want: 'Did you mean memory?' },
-    { args: ['memory', '--reason', 'x', '--to-seq', '99'], want: 'which the log does not have' },
+    {
+      args: ['memory', '--reason', 'x', '--to-seq', '99'],
+      want: '--to-seq must be the number of a change of memory; got 99, which the log does not have',
+    },
     { args: ['memory', '--dry-run', '--to-seq', '99'], want: '"memory" has no change #99' },
     { args: ['memory', '--reason', 'x', '--to-seq', '0'], want: '--to-seq must be a whole number from 1' },
     { args: ['memory', '--reason', 'x', '--alias', 'experiment'], want: 'never set' },

@@ -144,6 +144,12 @@ async function explain(io: Io, name: string, flags: RollbackFlags, error: unknow
     await withRegistry(io, flags, (registry) => findPrompt(registry, name)) // knows the nearest name
   const { expect } = flags
   const current = error instanceof Error && 'current' in error ? (error.current ?? 'none') : undefined
+  // The server names its field; a person looks for the flag that they gave.
+  if (hasCode(error, 'INVALID_INPUT') && (error as Error).message.includes('to_seq'))
+    throw new CliError((error as Error).message.replace('to_seq', '--to-seq'), {
+      hint: `Its changes: promptkeep history ${name}`,
+      cause: error,
+    })
   // A conflict is also that there is nothing to bring back.
   if (!hasCode(error, 'CONFLICT') || expect === undefined || current === expect) throw error
   const where = movedAway(flags.alias ?? 'production', name, error)

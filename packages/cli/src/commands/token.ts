@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { hasCode } from '@promptkeep/client'
 import { type MadeToken, ROLES, type Role, type Token } from '@promptkeep/client/admin'
 import type { Token as StoredToken, Tokens } from '@promptkeep/server'
 import type { Command } from 'commander'
@@ -146,7 +147,11 @@ const revoke = (io: Io): Command =>
                 ) || 'List them with: promptkeep token list',
             },
           )
-        await access.revoke(found.id, { force: flags.force })
+        await access.revoke(found.id, { force: flags.force }).catch((cause: unknown) => {
+          if (!hasCode(cause, 'INVALID_INPUT')) throw cause
+          const hint = 'To take it all the same: --force. The next one is then made with --database.'
+          throw new CliError((cause as Error).message, { hint, cause })
+        })
         return found
       })
       const { id, name, revokedAt } = before
