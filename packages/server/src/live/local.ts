@@ -1,10 +1,10 @@
 import type { Logger } from '@promptkeep/client/protocol'
 import type { ChangeStore } from '../store/store.ts'
 import { toBatch, toFrame } from './frame.ts'
-import type { Frame, Live, Subscriber } from './live.ts'
+import type { Batch, Frame, Live, Subscriber } from './live.ts'
 
 /** Changes read at once. A version may have 64 KB. */
-const PAGE = 64
+const PAGE = 32
 /** What reconnecting readers find in memory, so that a hiccup of the network costs the database nothing. */
 const MEMORY_BYTES = 8 * 1024 * 1024
 /** Another process may write to the same database, and tells nobody. */
@@ -25,6 +25,8 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
   /** `seq` of the last change that was handed out; `undefined` until the log was looked at. */
   let last: number | undefined
   let starting: Promise<void> | undefined
+  /** Readers that were cut off together come back together, and ask for the same. */
+  const pages = new Map<number, Promise<Batch | undefined>>()
   let isReading = false
   let wasHinted = false
   let isClosed = false
@@ -84,6 +86,12 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
     return told.length === PAGE
   }
 
+  async function readAfter(after: number): Promise<Batch | undefined> {
+    await start()
+    const told = await changes.tell(after, PAGE)
+    return told.length === 0 ? undefined : toBatch(told.map(toFrame))
+  }
+
   function remember(frames: readonly Frame[]): void {
     for (const frame of frames) {
       recent.push(frame)
@@ -113,10 +121,10 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
       return () => void subscribers.delete(subscriber)
     },
 
-    async page(after) {
-      await start()
-      const told = await changes.tell(after, PAGE)
-      return told.length === 0 ? undefined : toBatch(told.map(toFrame))
+    page(after) {
+      const reading = pages.get(after) ?? readAfter(after).finally(() => pages.delete(after))
+      pages.set(after, reading)
+      return reading
     },
 
     bounds: () => changes.bounds(),

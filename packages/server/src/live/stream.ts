@@ -50,8 +50,9 @@ export async function streamChanges(options: StreamOptions): Promise<void> {
 
   function send(bytes: Uint8Array): void {
     if (ended) return
-    response.write(bytes)
+    // What is unread from before: a reader is not slow because there is much to tell at once.
     if (response.writableLength > MAX_UNREAD_BYTES) end('reader is slow')
+    else response.write(bytes)
   }
 
   const subscriber = {
