@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { silent } from '@promptkeep/client/protocol'
-import { openTokens, readConfig, StartError, start } from '@promptkeep/server'
+import { createLog, openTokens, readConfig, StartError, start } from '@promptkeep/server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { takeLock } from '../packages/server/src/lock-file.ts'
 import { ownIdentity } from '../packages/server/src/process-identity.ts'
+import { bearer, startTokenRegistry } from './support/token-registry.ts'
 
 const bin = fileURLToPath(new URL('../packages/cli/bin/promptkeep.js', import.meta.url))
 
@@ -179,5 +180,48 @@ describe('one server a SQLite file', { timeout: 60_000 }, () => {
     const tokens = await openTokens(`sqlite:${database}`)
     await tokens.create({ name: 'ada', roles: ['admin'] })
     await tokens.close()
+  })
+})
+
+describe('the log', () => {
+  it('has an id of the request and of what it is a part of in every line, and who asked', async () => {
+    const lines: Record<string, unknown>[] = []
+    const log = createLog('info', { write: (line) => void lines.push(JSON.parse(line)) })
+    const registry = await startTokenRegistry({}, log)
+    onTestFinished(() => registry.stop())
+    const headers = {
+      ...bearer(registry.tokens.writer),
+      'content-type': 'application/json',
+      'x-correlation-id': 'chat-7',
+      'x-request-id': 'mine',
+    }
+    const post = (path: string, body: object) =>
+      fetch(`${registry.url}/api/promptkeep/1.0/${path}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      })
+    expect((await post('seed', { name: 'memory', alias: 'production', template: 'Hi' })).status).toBe(200)
+    const move = { name: 'memory', alias: 'b', version: 1, request_id: 'r-1' }
+    const [first, again] = [await post('alias', move), await post('alias', move)]
+    expect(await again.json()).toEqual(await first.json())
+    const ids = [first, again].map(({ headers }) => headers.get('x-request-id'))
+    expect(new Set([...ids, 'mine']).size).toBe(3)
+    expect(first.headers.get('x-correlation-id')).toBe('chat-7')
+
+    const told = lines.filter(({ event }) => event === 'alias.moved')
+    expect(told).toMatchObject([{ requestId: ids[0], correlationId: 'chat-7', alias: 'b', actor: 'writer' }])
+    const completed = lines.filter(({ event }) => event === 'request.completed')
+    expect(completed.map(({ requestId }) => requestId)).toEqual(expect.arrayContaining(ids))
+    for (const line of completed)
+      expect(line).toMatchObject({ correlationId: 'chat-7', actor: 'writer', status: 200 })
+
+    const stranger = await fetch(`${registry.url}/metrics`)
+    expect(stranger.status).toBe(401)
+    const scraped = await fetch(`${registry.url}/metrics`, { headers: bearer(registry.tokens.reader) })
+    const text = await scraped.text()
+    expect(text).toContain('promptkeep_http_refused_total{reason="unauthenticated"} 1')
+    expect(text).toMatch(/^promptkeep_process_resident_memory_bytes \d+/m)
+    expect(text).toMatch(/^promptkeep_change_seq 3$/m)
   })
 })
