@@ -61,8 +61,9 @@ export const whoMay: Migration = {
          record ${text} not null,
          primary key (model_id, version)`,
       ),
-      // Prompts are listed by their last change, and found by a tag (its start, as below).
+      // Prompts and versions are listed by their last change, prompts found by a tag (its start, as below).
       `create index models_by_update on models (updated_at)`,
+      `create index live_versions_by_update on versions (updated_at) where deleted_at is null`,
       `create index model_tags_by_value on model_tags (key, substr(value, 1, 64))`,
       // Evidence is found by what was judged: the baseline is a run of the version that the alias says now.
       // Only the start of the value: Postgres cannot index what is much longer.
