@@ -8,12 +8,13 @@ import { stockLog, stockResolve, stockRollback } from './admin-stock.ts'
 import { toIdentity, toMadeToken, toPolicy, toResolution, toToken } from './admin-wire.ts'
 import { askCapabilities } from './capabilities.ts'
 import { readConnection } from './connection.ts'
-import { InvalidInput, RegistryError } from './errors.ts'
+import { InvalidInput, isOutage, RegistryError } from './errors.ts'
 import { followChanges } from './follow-changes.ts'
 import { createHttp, type HttpRequest, type Send } from './http.ts'
 import { mlflowApi } from './mlflow-api.ts'
 import type { StockOptions } from './mlflow-stock.ts'
 import { OWN_ROOT, toChange } from './own-wire.ts'
+import type { JsonObject } from './prompt.ts'
 import { checkLimits } from './query.ts'
 import { checkObject, refuse } from './refuse.ts'
 import { ROLES } from './roles.ts'
@@ -31,9 +32,9 @@ export { ROLES, type Role } from './roles.ts'
 export function createAdmin(options: AdminOptions = {}): Admin {
   checkObject(options, 'options')
   const { env = readEnvironment(), fetch = globalThis.fetch, now = Date.now, random = Math.random } = options
-  const { timeoutMs, newId = () => crypto.randomUUID() } = options
+  const { timeoutMs: longestMs = DEFAULT_TIMEOUT_MS, newId = () => crypto.randomUUID() } = options
   const { trackingUri = env.MLFLOW_TRACKING_URI || DEFAULT_TRACKING_URI } = options
-  checkLimits({ timeoutMs })
+  checkLimits({ timeoutMs: longestMs })
   if (typeof trackingUri !== 'string')
     refuse('trackingUri', trackingUri, 'an address, such as http://127.0.0.1:5055')
   const connection = readConnection(trackingUri, env)
@@ -46,30 +47,32 @@ export function createAdmin(options: AdminOptions = {}): Admin {
     readonly server: Capabilities
   }
 
-  function within<T>(limits: RequestOptions = {}, work: (tools: Tools) => Promise<T>): Promise<T> {
+  async function within<T>(limits: RequestOptions = {}, work: (tools: Tools) => Promise<T>): Promise<T> {
     checkLimits(limits)
-    return http.within({ ...limits, timeoutMs: limits.timeoutMs ?? timeoutMs ?? DEFAULT_TIMEOUT_MS }, run)
-
-    async function run(send: Send, signal: AbortSignal): Promise<T> {
-      known ??= await askCapabilities(send, address)
-      return work({ send, signal, now, api: mlflowApi(send, newId), server: known })
+    const { signal, timeoutMs = longestMs } = limits
+    try {
+      return await http.within({ signal, timeoutMs }, async (send, signal) => {
+        known ??= await askCapabilities(send, address)
+        return work({ send, signal, now, api: mlflowApi(send, newId), server: known })
+      })
+    } catch (error) {
+      if (isOutage(error)) known = undefined // another server may be there when it answers again
+      throw error
     }
   }
 
   /** A call that only our server has. @param what - How it is called when there is none. */
-  const ours = (
-    what: string,
-    request: Omit<HttpRequest, 'path'> & { path: string },
-    limits?: RequestOptions,
-  ) =>
-    within(limits, async ({ send, server }) => {
-      requireOurs(server, what)
-      try {
-        return readRecord(await send({ ...request, path: `${OWN_ROOT}/${request.path}` }), 'answer')
-      } catch (error) {
-        throw explainMissing(error, what, server)
-      }
-    })
+  async function call({ send, server }: Tools, what: string, request: HttpRequest): Promise<JsonObject> {
+    requireOurs(server, what)
+    try {
+      return readRecord(await send({ ...request, path: `${OWN_ROOT}/${request.path}` }), 'answer')
+    } catch (error) {
+      throw explainMissing(error, what, server)
+    }
+  }
+
+  const ours = (what: string, request: HttpRequest, limits?: RequestOptions) =>
+    within(limits, (tools) => call(tools, what, request))
 
   function requireOurs({ server, version }: Capabilities, what: string): void {
     if (server === 'promptkeep') return
@@ -95,12 +98,12 @@ export function createAdmin(options: AdminOptions = {}): Admin {
       checkObject(filter, 'filter')
       const { prompt, kinds, pageToken, ...rest } = filter
       if (prompt !== undefined) checkName(prompt, 'prompt')
-      if (!(await within(limits, async ({ server }) => server.history)))
-        return within(limits, (tools) => stockLog(filter, tools))
       const query = { ...rest, prompt, kind: kinds?.join(',') || undefined, page_token: pageToken }
-      const about = { name: prompt }
-      const answer = await ours('history', { method: 'GET', path: 'changes', query, about }, limits)
-      return toPage(answer, 'changes', async (item) => toChange(item))
+      const request = { method: 'GET', path: 'changes', query, about: { name: prompt } } as const
+      return within(limits, async (tools) => {
+        if (!tools.server.history) return stockLog(filter, tools)
+        return toPage(await call(tools, 'history', request), 'changes', async (item) => toChange(item))
+      })
     },
 
     async *follow({ signal, after }) {
@@ -113,27 +116,23 @@ export function createAdmin(options: AdminOptions = {}): Admin {
         refuse('names', names, 'a list of at least one prompt name')
       for (const name of names) checkName(name)
       const chain = checkChain(alias)
+      const query = { names: names.join(','), alias: chain.join(','), at }
       return within(limits, async (tools) => {
         if (at !== undefined) requireOurs(tools.server, 'past to look at: it keeps no log')
         if (tools.server.server === 'mlflow') return stockResolve(names, chain, tools)
-        const query = { names: names.join(','), alias: chain.join(','), at }
-        try {
-          return await toResolution(await tools.send({ method: 'GET', path: `${OWN_ROOT}/resolve`, query }))
-        } catch (error) {
-          throw explainMissing(error, 'resolve', tools.server)
-        }
+        return toResolution(await call(tools, 'resolve', { method: 'GET', path: 'resolve', query }))
       })
     },
 
     async rollback(rollback, limits) {
       const { name, alias, toSeq, reason, expected, force } = checkRollback(rollback)
-      const stock = await within(limits, async ({ server }) => server.server === 'mlflow')
-      if (stock) return within(limits, (tools) => stockRollback(rollback, tools))
       // By its id the server knows a rollback that it made: a lost answer is asked for again, and changes nothing.
       const body = { name, alias, to_seq: toSeq, reason, expected, force, request_id: newId() }
-      const about = { name, alias }
-      const answer = await ours('rollback', { method: 'POST', path: 'rollback', body, about }, limits)
-      return readList(answer, 'changes').map(toChange)
+      const request = { method: 'POST', path: 'rollback', body, about: { name, alias } } as const
+      return within(limits, async (tools) => {
+        if (tools.server.server === 'mlflow') return stockRollback(rollback, tools)
+        return readList(await call(tools, 'rollback', request), 'changes').map(toChange)
+      })
     },
 
     tokens: {

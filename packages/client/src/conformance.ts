@@ -163,6 +163,25 @@ export function describeTransport(name: string, open: () => Promise<Opened>, ski
       expect((await transport.find(prompt)).aliases).toEqual({ a: 2 })
     })
 
+    it('keeps the evidence that a move was given', async () => {
+      const { transport, prompt, register } = await start()
+      await register()
+      const evidence = `runs:/${'a'.repeat(32)}`
+      expect(await transport.moveAlias({ name: prompt, alias: 'a', to: 1, evidence })).toMatchObject({
+        evidence,
+      })
+      expect((await transport.changes(prompt)).items[0]).toMatchObject({ alias: 'a', to: 1, evidence })
+    })
+
+    it('forces nothing without a reason', async () => {
+      const { transport, prompt, register } = await start()
+      await register()
+      await expect(
+        transport.moveAlias({ name: prompt, alias: 'a', to: 1, force: true }),
+      ).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+      expect((await transport.find(prompt)).aliases).toEqual({})
+    })
+
     it('never takes alias "2" for version 2', async () => {
       const { transport, prompt, register } = await start()
       await register({ template: 'one' })
