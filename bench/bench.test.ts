@@ -40,3 +40,18 @@ it('shows what a growing registry costs', { timeout: 120_000 }, async () => {
   for (const ms of [...Object.values(few.medians), ...Object.values(many.medians)])
     expect(ms).toBeGreaterThan(0)
 })
+
+it('tells every reader of the stream every move, with its text', { timeout: 120_000 }, async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'promptkeep-bench-test-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  const json = join(dir, 'figures.json')
+  const command = ['--import', 'tsx', 'bench/live.ts', '--small', '--json', json]
+  const { stdout } = await promisify(execFile)(process.execPath, command, {
+    cwd: join(import.meta.dirname, '..'),
+  })
+  expect(stdout).toContain('| 20 readers, 4 moves |')
+  const { thousand, many } = JSON.parse(await readFile(json, 'utf8'))
+  expect(thousand.alone).toMatchObject({ readers: 20, moves: 4, wrong: 0 })
+  expect(thousand.beside).toMatchObject({ readers: 20, moves: 4, wrong: 0 })
+  expect(many.latency).toMatchObject({ readers: 100, moves: 3, wrong: 0 })
+})
