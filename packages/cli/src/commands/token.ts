@@ -1,26 +1,14 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { hasCode } from '@promptkeep/client'
-import { type MadeToken, ROLES, type Role, type Token } from '@promptkeep/client/admin'
-import type { Token as StoredToken, Tokens } from '@promptkeep/server'
+import { ROLES, type Role, type Token } from '@promptkeep/client/admin'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
 import { duration } from '../parse-time.ts'
-import {
-  groupCommand,
-  openAdmin,
-  printJson,
-  type RegistryFlags,
-  registryCommand,
-  roleList,
-} from '../registry-command.ts'
+import { groupCommand, printJson, registryCommand, roleList } from '../registry-command.ts'
 import { createStyle, isoTime, oneLine, table, when } from '../style.ts'
 import { suggest } from '../suggest.ts'
+import { stateOf, type TokenAccess, type TokenFlags, withTokens } from '../token-access.ts'
 
-interface TokenFlags extends RegistryFlags {
-  readonly database?: string
-}
 interface CreateFlags extends TokenFlags {
   readonly role?: readonly Role[]
   readonly expires?: number
@@ -160,81 +148,6 @@ const revoke = (io: Io): Command =>
         `${oneLine(name)} (${id}): ${revokedAt === undefined ? 'revoked' : `was revoked before, ${when(revokedAt)}`}\n`,
       )
     })
-
-/** Tokens by a server, or in a database. */
-interface TokenAccess {
-  create(draft: {
-    name: string
-    roles: readonly Role[]
-    expiresInSeconds?: number | undefined
-  }): Promise<MadeToken>
-  list(): Promise<readonly Token[]>
-  revoke(id: string, options: { force?: boolean | undefined }): Promise<unknown>
-  /** Whether somebody can make more of them by the API. */
-  hasAdmin(): Promise<boolean>
-}
-
-async function withTokens<T>(
-  io: Io,
-  flags: TokenFlags,
-  mayMake: boolean,
-  use: (tokens: TokenAccess) => Promise<T>,
-): Promise<T> {
-  const { database, trackingUri } = flags
-  if (database === undefined) {
-    const admin = openAdmin(io, flags)
-    // Once there are tokens only an admin gets as far as to make one.
-    return use({ ...admin.tokens, hasAdmin: async () => (await admin.whoami()).tokens })
-  }
-  if (trackingUri !== undefined) throw new CliError('--database and --tracking-uri: give one of them')
-  checkDatabase(io, database, mayMake)
-  const { openTokens } = await io.loadServer()
-  const tokens = await openTokens(database, { now: io.now }).catch((cause: Error) => {
-    throw new CliError(`the database cannot be opened: ${cause.message.split('\n')[0]}`, { cause })
-  })
-  try {
-    return await use(ofDatabase(tokens, io.now))
-  } finally {
-    await tokens.close()
-  }
-}
-
-const ofDatabase = (tokens: Tokens, now: () => number): TokenAccess => ({
-  async create(draft) {
-    const { token, text } = await tokens.create(draft)
-    return { ...plain(token), token: text }
-  },
-  list: async () => (await tokens.list()).map(plain),
-  revoke: (id) => tokens.revoke(id),
-  hasAdmin: async () =>
-    (await tokens.list()).some(
-      (one) => one.roles.includes('admin') && stateOf(plain(one), now()) === 'valid',
-    ),
-})
-
-/** A mistyped file would else be made, empty, and answer that there is nothing. */
-function checkDatabase(io: Io, url: string, mayMake: boolean): void {
-  const [, file] = /^sqlite:(?:\/\/)?(.+)$/.exec(url) ?? []
-  if (file === undefined) return
-  if (file === ':memory:')
-    throw new CliError('--database sqlite::memory: ends with this command: name a file')
-  if (!mayMake && !existsSync(resolve(io.cwd, file)))
-    throw new CliError(`--database ${url}: there is no such file`)
-}
-
-function plain({ expiresAt, revokedAt, lastUsedAt, ...token }: StoredToken): Token {
-  return {
-    ...token,
-    ...(expiresAt !== undefined && { expiresAt }),
-    ...(revokedAt !== undefined && { revokedAt }),
-    ...(lastUsedAt !== undefined && { lastUsedAt }),
-  }
-}
-
-function stateOf({ revokedAt, expiresAt }: Token, now: number): 'valid' | 'expired' | 'revoked' {
-  if (revokedAt !== undefined) return 'revoked'
-  return expiresAt !== undefined && expiresAt <= now ? 'expired' : 'valid'
-}
 
 const toJson = ({ id, name, roles, createdAt, createdBy, expiresAt, revokedAt, lastUsedAt }: Token) => ({
   id,
