@@ -166,6 +166,7 @@ describe('a backup', { timeout: 120_000 }, () => {
     await expect(backUp(`sqlite:${join(dir, 'typo.db')}`, { to: join(dir, 'b.db') })).rejects.toThrow(
       /no database/,
     )
+    await expect(backUp(`sqlite:${join(dir, 'typo', 'r.db')}`)).rejects.toThrow(/no database/)
     await expect(backUp('sqlite::memory:')).rejects.toThrow(/in memory/)
     const postgres = backUp('postgres://ada:secret@db/prompts')
     await expect(postgres).rejects.toThrow(/pg_dump/)

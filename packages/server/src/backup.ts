@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, copyFile, link, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { checkSqlite, completeSqlite, copySqlite, type Select, SqlError, sqliteFile } from '@promptkeep/sql'
+import {
+  checkSqlite,
+  completeSqlite,
+  copySqlite,
+  type Select,
+  SqlError,
+  sqliteFile,
+  sqlitePath,
+} from '@promptkeep/sql'
 import { withoutPassword } from './config.ts'
 import { LockHeld, takeLock } from './lock-file.ts'
 import { migrations } from './store/migrations/index.ts'
@@ -42,8 +50,9 @@ export async function backUp(
   url: string,
   { to, now = Date.now }: Clock & { to?: string } = {},
 ): Promise<Backup> {
-  const database = await fileOf(url)
-  if (!(await isThere(database))) throw new BackupError(`there is no database ${database}`)
+  const database = await fileOf(url, async (path) => {
+    if (!(await isThere(path))) throw new BackupError(`there is no database ${path}`)
+  })
   const target = resolve(to ?? `${database}.${stampOf(now())}.backup`)
   if (await isThere(target)) throw new BackupError(`${target} is there already, and is not overwritten`)
   const folder = await stat(dirname(target)).catch(() => undefined)
@@ -129,13 +138,16 @@ function lastSeq(select: Select): number {
   return counted
 }
 
-async function fileOf(url: string): Promise<string> {
+/** @param look - Looks before the folder is made: a mistyped one would be, too. */
+async function fileOf(url: string, look = async (_path: string) => {}): Promise<string> {
   if (/^postgres(ql)?:/.test(url))
     throw new BackupError(
       'Postgres has its own tools. A backup: ' +
         `pg_dump --format=custom --file=promptkeep.dump '${withoutPassword(url)}'   and back, with the server stopped: ` +
         `pg_restore --clean --if-exists --single-transaction --dbname='${withoutPassword(url)}' promptkeep.dump`,
     )
+  const path = await saying(async () => sqlitePath(url))
+  if (path !== ':memory:') await look(path)
   const file = await saying(() => sqliteFile(url))
   if (file === undefined) throw new BackupError('a database in memory has no file: it ends with its server')
   return file
