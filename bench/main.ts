@@ -73,26 +73,29 @@ const REQUESTS: Record<keyof Loads, Load['requests']> = {
   creates: [{ method: 'POST', path: '/api/2.0/mlflow/model-versions/create', body: versionBody('bench-1') }],
 }
 
-async function measureServer(server: MeasuredServer): Promise<ServerFigures> {
-  const idleMiB = await server.memoryMiB()
-  await fill(server.url)
-  const loads: Partial<Record<keyof Loads, Loads['lookups']>> = {}
-  for (const what of LOADS) {
-    const run = (connections: number) =>
-      child<LoadFigures>(process.execPath, typescript('load.ts'), {
-        url: server.url,
-        connections,
-        seconds: size.seconds,
-        requests: REQUESTS[what],
-      } satisfies Load)
-    loads[what] = { 1: await run(1), 16: await run(16) }
+/** Load by load, each against one server after the other: what else the machine does then meets them alike. */
+async function measureServers(servers: readonly MeasuredServer[]): Promise<ServerFigures[]> {
+  const idle: number[] = []
+  for (const server of servers) {
+    idle.push(await server.memoryMiB())
+    await fill(server.url)
   }
-  return {
-    ...(loads as Loads),
-    startMs: server.startMs,
-    idleMiB,
-    loadedMiB: await server.memoryMiB(),
-  }
+  const loads = servers.map((): Partial<Record<keyof Loads, Partial<Loads['lookups']>>> => ({}))
+  for (const what of LOADS)
+    for (const connections of CONNECTIONS)
+      for (const [i, { url }] of servers.entries()) {
+        const load: Load = { url, connections, seconds: size.seconds, requests: REQUESTS[what] }
+        const figures = await child<LoadFigures>(process.execPath, typescript('load.ts'), load)
+        Object.assign(loads[i] as object, { [what]: { ...loads[i]?.[what], [connections]: figures } })
+      }
+  return Promise.all(
+    servers.map(async (server, i) => ({
+      ...(loads[i] as Loads),
+      startMs: server.startMs,
+      idleMiB: idle[i] as number,
+      loadedMiB: await server.memoryMiB(),
+    })),
+  )
 }
 
 const jobFor = (url: string): Job => ({ url, prompts: size.prompts, rounds: size.rounds, calls: size.calls })
@@ -110,7 +113,8 @@ const ours = await startOurs(root)
 const mlflow = await startMlflow(root)
 const langfuse = await startLangfuseDouble(text)
 try {
-  const server = { ours: await measureServer(ours), mlflow: mlflow && (await measureServer(mlflow)) }
+  const [first, second] = await measureServers(mlflow ? [ours, mlflow] : [ours])
+  const server = { ours: first as ServerFigures, mlflow: second }
   const client = {
     ours: await child<ClientFigures & { setGetNs: number; awaitedMapGetNs: number }>(
       process.execPath,
