@@ -98,7 +98,7 @@ const DEEDS: Readonly<Record<string, readonly [share: number, deed: Deed]>> = {
   ],
   rename: [4, (to, name) => to.prompts.rename(name, random.pick(NAMES), author)],
   'delete version': [5, async (to, name) => to.versions.delete(name, await someVersion(name), author)],
-  'delete prompt': [2, (to, name) => to.prompts.delete(name, author)],
+  'delete prompt': [4, (to, name) => to.prompts.delete(name, author)],
   'edit config': [
     5,
     async (to, name) => {
