@@ -141,7 +141,7 @@ describe('promptkeep serve', { timeout: 60_000 }, () => {
     const env = { MLFLOW_TRACKING_URI: url, MLFLOW_TRACKING_TOKEN: made.out.trim() }
     expect(await promptkeep(['whoami'], { cwd, env })).toMatchObject({ code: 0, out: 'ada  admin\n' })
     const stranger = await promptkeep(['list'], { cwd, env: { MLFLOW_TRACKING_URI: url } })
-    expect(stranger).toMatchObject({ code: 2, err: expect.stringContaining('Set MLFLOW_TRACKING_TOKEN') })
+    expect(stranger).toMatchObject({ code: 2, err: expect.stringContaining('set MLFLOW_TRACKING_TOKEN') })
     expect((await stop('SIGTERM')).out).not.toContain(made.out.trim())
   })
 

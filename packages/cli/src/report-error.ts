@@ -43,9 +43,11 @@ function hintFor(error: unknown, env: Effects['env']): string | undefined {
   if (hasCode(error, 'FORBIDDEN'))
     return 'What you may do: promptkeep whoami   What an alias asks for: promptkeep policy list'
   if (hasCode(error, 'UNAUTHENTICATED'))
-    return `${sent(env)} An admin makes a token with: promptkeep token create NAME --role ROLE`
+    return `${sent(env)}${(error as Error).message.includes('token create') ? '' : MAKE_ONE}`
   return undefined
 }
+
+const MAKE_ONE = ' An admin makes a token with: promptkeep token create NAME --role ROLE'
 
 /** Of several variables one is sent: who set the other looks for a while. */
 function sent({
@@ -56,7 +58,7 @@ function sent({
   if (user && password)
     return `MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD were sent${token ? ', which outrank MLFLOW_TRACKING_TOKEN' : ''}.`
   if (token) return 'MLFLOW_TRACKING_TOKEN was sent.'
-  return 'Set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.'
+  return 'No credentials were sent: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.'
 }
 
 const hasAnswered = (error: unknown): boolean =>

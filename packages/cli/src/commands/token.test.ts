@@ -162,14 +162,23 @@ describe('token revoke', () => {
 
 describe('a token that may not, or none', () => {
   it('is told which variables to set, and who can make one', async () => {
-    await admin()
-    const { code, out, err } = await as().run('list')
-    expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(err).toContain(
-      '\nSet MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD. An admin makes',
+    const root = await admin()
+    const none = await as().run('list')
+    expect(none).toMatchObject({ code: 2, out: '' })
+    expect(none.err).toMatch(
+      /An admin makes one with: promptkeep token create .*\nNo credentials were sent: set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD\.\n$/,
     )
-    expect((await as('wrong').run('list')).err).toContain('\nMLFLOW_TRACKING_TOKEN was sent. An admin makes')
-    expect(err).toContain('promptkeep token create NAME --role ROLE')
+    expect((await as('wrong').run('list')).err).toMatch(/\nMLFLOW_TRACKING_TOKEN was sent\.\n$/)
+    const both = {
+      MLFLOW_TRACKING_USERNAME: 'any',
+      MLFLOW_TRACKING_PASSWORD: 'wrong',
+      MLFLOW_TRACKING_TOKEN: root,
+    }
+    const { err } = await as()
+      .with({ env: { MLFLOW_TRACKING_URI: server.url, ...both } })
+      .run('list')
+    expect(err).toContain('MLFLOW_TRACKING_PASSWORD were sent, which outrank MLFLOW_TRACKING_TOKEN.')
+    expect(err).not.toContain(root)
   })
 
   it('is told which role is missing', async () => {
