@@ -20,9 +20,11 @@ describe('the documentation of the server', () => {
     expect(rows.filter((row) => !text.includes(row))).toEqual([])
   })
   it('has every event of the log', async () => {
-    const events = [...(await sources()).matchAll(/'((?:server|request|database|alias|token|auth|policy|stream|live)\.[a-z_]+)'/g)].map(
-      ([, event]) => event,
-    )
+    const events = [
+      ...(await sources()).matchAll(
+        /'((?:server|request|database|alias|token|auth|policy|stream|live)\.[a-z_]+)'/g,
+      ),
+    ].map(([, event]) => event)
     const text = await read('docs/server.md')
     expect(events.length).toBeGreaterThan(5)
     expect(events.filter((event) => !text.includes(`\`${event}\``))).toEqual([])
