@@ -17,7 +17,7 @@ interface CreateFlags extends TokenFlags {
 export const token = (io: Io): Command =>
   groupCommand(
     'token',
-    'Make, list and revoke tokens: who may speak to a server, and with which roles',
+    'Make tokens, list and revoke them: who may speak to a server, and with which roles',
     'token create ada --role admin',
     'token create ci --role promoter,evaluator --expires 90d',
     'token list',
