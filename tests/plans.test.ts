@@ -18,7 +18,16 @@ interface Asked {
 }
 
 /** Tables that stay small whatever is stored, for people keep them; and what a statement lists by itself. */
-const SMALL = ['policies', 'tokens', 'counters', 'migrations', 'listed', 'names', 'pragma_\\w+', 'sqlite_\\w+']
+const SMALL = [
+  'policies',
+  'tokens',
+  'counters',
+  'migrations',
+  'listed',
+  'names',
+  'pragma_\\w+',
+  'sqlite_\\w+',
+]
 
 /** Statements that may walk a table, each with its reason. */
 const MAY_WALK: readonly { readonly sql: RegExp; readonly unsorted?: true; readonly reason: string }[] = [
