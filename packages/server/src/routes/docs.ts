@@ -9,6 +9,7 @@ import { PAGE_STYLE } from '../openapi/page-style.ts'
 const POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(PAGE_STYLE).digest('base64')}'`,
+  'img-src data:', // the empty icon, so that no browser asks for one
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
