@@ -18,8 +18,8 @@ export interface NewToken {
 
 /** Actors that are no token: everybody on a server without tokens, and who has the database. */
 const RESERVED = ['anonymous', 'system']
-const NAME = /^[A-Za-z0-9_.@-]{1,64}$/
-const LONGEST_SECONDS = 10 * 365 * 24 * 3600
+export const TOKEN_NAME = /^[A-Za-z0-9_.@-]{1,64}$/
+export const LONGEST_SECONDS = 10 * 365 * 24 * 3600
 
 /** Makes a token. @throws {InvalidInput} @throws {RegistryError} `CONFLICT` for a name that was used */
 export async function createToken(
@@ -48,7 +48,7 @@ export const tokenNamed = (text: string): string => parseToken(text.trim())?.id 
 function checkTokenName(name: string): void {
   if (holdsToken(name))
     throw new InvalidInput('name holds a token: a name is shown to everybody, choose another')
-  if (!NAME.test(name)) refuse('name', name, '1 to 64 letters, digits, "_", ".", "@" and "-"')
+  if (!TOKEN_NAME.test(name)) refuse('name', name, '1 to 64 letters, digits, "_", ".", "@" and "-"')
   if (RESERVED.includes(name.toLowerCase()))
     refuse('name', name, `another name than ${RESERVED.join(' and ')}, which the log uses for others`)
 }

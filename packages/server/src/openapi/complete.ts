@@ -42,7 +42,12 @@ function completedOperation(method: Method, path: string, operation: Operation):
     ...(parameters === undefined ? {} : { parameters: parameters.map((one) => toldParameter(one, group)) }),
     ...(requestBody === undefined
       ? {}
-      : { requestBody: { ...requestBody, content: toldContent(requestBody.content, group) } }),
+      : {
+          requestBody: {
+            ...requestBody,
+            content: withExamples(toldContent(requestBody.content, group), group),
+          },
+        }),
     responses: Object.fromEntries(
       Object.entries(all).map(([status, response]) => [status, toldResponse(response, group)]),
     ),
@@ -105,7 +110,8 @@ const idOf = (method: Method, path: string): string => {
 
 function toldParameter(parameter: Parameter, group: string): Parameter {
   const description = parameter.description ?? parameter.schema.description ?? textOf(parameter.name, group)
-  return description === undefined ? parameter : { ...parameter, description }
+  const schema = exemplified(parameter.schema, parameter.name, group)
+  return { ...parameter, schema, ...(description === undefined ? {} : { description }) }
 }
 
 function toldResponse(response: Response, group: string): Response {
@@ -147,6 +153,33 @@ function toldField(field: JsonSchema, name: string, group: string): JsonSchema {
 
 const textOf = (name: string, group: string): string | undefined =>
   (FIELD_TEXTS[`${group}.${name}`] ?? FIELD_TEXTS[name])?.text
+
+/** Requests that need no thought can be made of the examples; answers are as they are. */
+const withExamples = (content: Content, group: string): Content =>
+  Object.fromEntries(
+    Object.entries(content).map(([type, media]) => {
+      const { properties } = media.schema ?? {}
+      if (properties === undefined) return [type, media]
+      const shown = Object.entries(properties).map(([name, field]) => [name, exemplified(field, name, group)])
+      return [type, { ...media, schema: { ...media.schema, properties: Object.fromEntries(shown) } }]
+    }),
+  )
+
+function exemplified(schema: JsonSchema, name: string, group: string): JsonSchema {
+  const example = exampleOf(name, group)
+  if (example === undefined || schema.examples !== undefined) return schema
+  const fitting = exampleAs(schema, example)
+  return fitting === undefined ? schema : { ...schema, examples: [fitting] }
+}
+
+/** Version numbers are texts on MLflow's wire. */
+function exampleAs({ type }: JsonSchema, example: unknown): unknown {
+  const types = [type ?? typeName(example)].flat()
+  if (types.includes(typeName(example))) return example
+  if (typeof example === 'number' && types.includes('integer')) return example
+  return typeof example === 'number' && types.includes('string') ? String(example) : undefined
+}
+const typeName = (value: unknown): string => (Array.isArray(value) ? 'array' : typeof value)
 
 export const exampleOf = (name: string, group: string): unknown =>
   (FIELD_TEXTS[`${group}.${name}`] ?? FIELD_TEXTS[name])?.example

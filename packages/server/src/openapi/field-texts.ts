@@ -88,7 +88,7 @@ export const FIELD_TEXTS: Readonly<Record<string, FieldText>> = {
   restores: said('`seq` of the change whose state this one brought back'),
   since: said('first time that counts: ISO 8601, or milliseconds since 1970'),
   until: said('last time that counts: ISO 8601, or milliseconds since 1970'),
-  after: said('`seq` that was seen last; everything after it is sent'),
+  after: said('of the stream: the `seq` that was seen last; everything after it is sent'),
   current: said('what the alias says now; null: it is unset'),
   outcome: said(
     '`seeded`: it was absent; `skipped`: it was there; `healed`: a broken first try was repaired',

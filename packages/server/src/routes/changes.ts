@@ -4,6 +4,7 @@ import { CHANGE_KINDS } from '../change-kinds.ts'
 import type { ServerEnv } from '../env.ts'
 import type { Store } from '../store/store.ts'
 import { aliasName } from './mlflow/rules.ts'
+import { anyAlias, kindsWithCommas, plainText, promptName } from './own-fields.ts'
 import { refuseInvalid } from './own-request.ts'
 import { Change, json, Refusal, text } from './own-schemas.ts'
 import { timeQuery } from './time-query.ts'
@@ -17,12 +18,15 @@ const changesOf = createRoute({
   summary:
     'Changes of all prompts, or of one (a deleted prompt keeps its own), newest first. Every filter narrows it: kinds, ' +
     'alias, who made it, from when to when.',
+  description:
+    'With `Accept: text/event-stream` it is a stream instead: all changes after `after`, oldest first, then each as it is ' +
+    'made. The filters do not narrow it. Its events are `hello`, `change`, `heartbeat` and `reset`.',
   request: {
     query: z.object({
-      prompt: text.optional(),
-      kind: text.optional().openapi({ description: `a list with commas of ${CHANGE_KINDS.join(', ')}` }),
-      alias: text.optional(),
-      actor: text.optional(),
+      prompt: promptName.optional(),
+      kind: kindsWithCommas.optional(),
+      alias: anyAlias.optional(),
+      actor: plainText.optional(),
       since: timeQuery.optional(),
       until: timeQuery.optional(),
       limit: z
@@ -30,15 +34,33 @@ const changesOf = createRoute({
         .regex(/^\d{1,9}$/, limits)
         .transform(Number)
         .pipe(z.int().min(1, limits).max(MOST, limits))
-        .default(100),
+        .default(100)
+        .openapi({ type: 'integer', minimum: 1, maximum: MOST, default: 100 }),
       page_token: z
         .string()
         .regex(/^\d{0,15}$/, 'a next_page_token of an earlier answer')
         .optional(),
+      after: z
+        .string()
+        .regex(/^\d{0,15}$/, 'the id of an event: a whole number')
+        .optional(),
+    }),
+    headers: z.object({
+      'last-event-id': text
+        .optional()
+        .openapi({ description: 'as `after`, and before it: what an `EventSource` sends' }),
     }),
   },
   responses: {
-    200: json(z.object({ changes: z.array(Change), next_page_token: text.optional() }), 'A page of changes.'),
+    200: {
+      description: 'A page of changes; or the stream, which has no end.',
+      content: {
+        'application/json': {
+          schema: z.object({ changes: z.array(Change), next_page_token: text.optional() }),
+        },
+        'text/event-stream': { schema: z.string() },
+      },
+    },
     400: json(Refusal, 'A parameter is not what it must be; the message names it.'),
     404: json(Refusal, 'There is no such prompt, and never was.'),
   },

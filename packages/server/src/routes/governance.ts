@@ -23,8 +23,10 @@ import type { ServerEnv } from '../env.ts'
 import type { Store } from '../store/store.ts'
 import { VERSION } from '../version.ts'
 import { modelName } from './mlflow/rules.ts'
+import { expectedVersion, note, promptName, settableAlias, versionNumber } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { Change, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
+import { MODEL_CONFIG, TAGS, TEMPLATE } from './seed-fields.ts'
 
 const Capabilities = z.object({
   server: z.literal('promptkeep'),
@@ -37,16 +39,17 @@ const Capabilities = z.object({
 })
 
 const object = z.record(z.string(), z.unknown(), 'a JSON object')
+const template = z.union([z.string(), z.array(object)], 'a text, or a list of chat messages')
 const Seed = z.object(
   {
-    name: text,
-    alias: text,
-    description: text.optional(),
-    template: z.union([z.string(), z.array(object)], 'a text, or a list of chat messages'),
-    model_config: object.optional(),
+    name: promptName,
+    alias: settableAlias,
+    description: note.optional(),
+    template: template.openapi(TEMPLATE),
+    model_config: object.optional().openapi(MODEL_CONFIG),
     response_format: object.optional(),
-    tags: z.record(z.string(), text, 'an object of texts').optional(),
-    commit_message: text.optional(),
+    tags: z.record(z.string(), text, 'an object of texts').optional().openapi(TAGS),
+    commit_message: note.optional(),
   },
   'a JSON object',
 )
@@ -56,12 +59,12 @@ const Seeded = z.object({
 })
 const Move = z.object(
   {
-    name: text,
-    alias: text,
-    version: whole,
-    expected: z.int('a whole number, or null for an unset alias').nullable().optional(),
-    reason: text.optional(),
-    evidence: text.optional(),
+    name: promptName,
+    alias: settableAlias,
+    version: versionNumber,
+    expected: expectedVersion.optional(),
+    reason: note.optional(),
+    evidence: note.optional(),
     force: z.boolean('true or false').optional(),
     request_id: requestId.optional(),
   },

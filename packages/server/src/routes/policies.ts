@@ -3,6 +3,7 @@ import { checkAlias, InvalidInput, type Logger, ROLES, type Role, refuse } from 
 import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
 import { MOVERS, type Policy, type Store } from '../store/store.ts'
+import { settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
 
@@ -21,15 +22,18 @@ const PolicyShape = z.object({
 })
 const Draft = z.object(
   {
-    alias: text,
-    roles: z.array(text, 'a list of roles').optional(),
+    alias: settableAlias,
+    roles: z
+      .array(text.openapi({ enum: [...MOVERS] }), 'a list of roles')
+      .optional()
+      .openapi({ minItems: 1 }),
     reason_required: flag.optional(),
     evidence_required: flag.optional(),
     max_age_seconds: z.int(ageLimits).min(1, ageLimits).max(MAX_AGE_SECONDS, ageLimits).optional(),
   },
   'a JSON object',
 )
-const Removal = z.object({ alias: text }, 'a JSON object')
+const Removal = z.object({ alias: settableAlias }, 'a JSON object')
 const refusals = { 400: json(Refusal, 'A field is not what it must be; the message names it.') }
 
 const list = createRoute({

@@ -5,6 +5,7 @@ import type { ServerEnv } from '../env.ts'
 import type { HistoryStore, PastVersion, Store } from '../store/store.ts'
 import { WireVersion } from './mlflow/answers.ts'
 import { wireVersion } from './mlflow/wire.ts'
+import { aliasesWithCommas, namesWithCommas } from './own-fields.ts'
 import { refuseInvalid } from './own-request.ts'
 import { Change, json, Refusal, text, whole } from './own-schemas.ts'
 import { timeQuery } from './time-query.ts'
@@ -42,8 +43,8 @@ const resolveNames = createRoute({
     'there is not is listed. The ETag is over the answer without `seq`; the header Promptkeep-Seq has it also on 304.',
   request: {
     query: z.object({
-      names: text.openapi({ description: `at most ${MOST_NAMES}, with commas` }),
-      alias: text
+      names: namesWithCommas.openapi({ description: `at most ${MOST_NAMES}, with commas` }),
+      alias: aliasesWithCommas
         .default('production')
         .openapi({ description: `an alias, or a chain of at most ${MOST_ALIASES} with commas` }),
       at: timeQuery.optional(),

@@ -11,18 +11,19 @@ import {
 import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
 import type { ChangeStore, Store } from '../store/store.ts'
+import { expectedVersion, promptName, saidNote, settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { Change, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
+import { Change, json, jsonRequest, Refusal, requestId, whole } from './own-schemas.ts'
 
 const seqForm = 'the number of a change: a whole number of at least 1'
 
 const Wanted = z.object(
   {
-    name: text,
-    alias: text.optional(),
+    name: promptName,
+    alias: settableAlias.optional(),
     to_seq: z.int(seqForm).min(1, seqForm).optional(),
-    reason: text,
-    expected: z.int('a whole number, or null for an unset alias').nullable().optional(),
+    reason: saidNote,
+    expected: expectedVersion.optional(),
     force: z.boolean('true or false').optional(),
     request_id: requestId.optional(),
   },

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi'
+import { TIME_PATTERN } from './own-fields.ts'
 
 export const timeForms =
   'a time as ISO 8601 with its zone (2026-11-22T14:03:00Z or 2026-11-22T14:03+01:00; a day alone is from its first ' +
@@ -15,7 +16,12 @@ export const timeQuery = z
     context.addIssue({ code: 'custom', message: timeForms })
     return z.NEVER
   })
-  .openapi({ type: 'string', description: timeForms, examples: ['2026-11-22T14:03:00Z', '1795356180000'] })
+  .openapi({
+    type: 'string',
+    description: timeForms,
+    pattern: TIME_PATTERN,
+    examples: ['2026-11-22T14:03:00Z', '1795356180000'],
+  })
 
 /** @returns `undefined` for what is no time */
 export function readTime(given: string): number | undefined {

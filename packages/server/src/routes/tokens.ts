@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Logger } from '@promptkeep/client/protocol'
+import { type Logger, ROLES } from '@promptkeep/client/protocol'
 import type { Authority } from '../auth/authority.ts'
-import { createToken, tokenNamed } from '../auth/create-token.ts'
+import { createToken, LONGEST_SECONDS, TOKEN_NAME, tokenNamed } from '../auth/create-token.ts'
 import type { ServerEnv } from '../env.ts'
 import type { Store, Token } from '../store/store.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
@@ -19,9 +19,9 @@ const TokenShape = z.object({
 })
 const Draft = z.object(
   {
-    name: text,
-    roles: z.array(text, 'a list of roles'),
-    expires_in_seconds: whole.optional(),
+    name: text.openapi({ pattern: TOKEN_NAME.source }),
+    roles: z.array(text.openapi({ enum: [...ROLES] }), 'a list of roles').openapi({ minItems: 1 }),
+    expires_in_seconds: whole.optional().openapi({ minimum: 1, maximum: LONGEST_SECONDS }),
   },
   'a JSON object',
 )
