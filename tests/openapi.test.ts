@@ -1,7 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { PERMISSIONS } from '../packages/server/src/auth/permissions.ts'
-import { launchChromium, skipWithoutChromium } from './support/chromium.ts'
+import { chromiumSkip, launchChromium } from './support/chromium.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 const OWN = '/api/promptkeep/1.0'
@@ -66,7 +66,7 @@ describe('the OpenAPI document', () => {
   })
 })
 
-describe.skipIf(skipWithoutChromium)(`the page ${skipWithoutChromium}`, () => {
+describe.skipIf(chromiumSkip)(`the page ${chromiumSkip}`, () => {
   it.each([1280, 390])(
     'fits into %i pixels, has every route, and its policy refuses none of it',
     async (width) => {

@@ -4,13 +4,13 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Respond } from '../apps/assistant/src/model-endpoint.ts'
 import { startAssistantWith, type TestAssistant, type TestAssistantOptions } from './support/chat-http.ts'
-import { launchChromium, skipWithoutChromium } from './support/chromium.ts'
+import { chromiumSkip, launchChromium } from './support/chromium.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 /** A folder for pictures of the page, for whoever wants to look at it. */
 const SHOTS = process.env.PAGE_SCREENSHOTS
 
-describe.skipIf(skipWithoutChromium !== '')(`the page ${skipWithoutChromium}`, () => {
+describe.skipIf(chromiumSkip !== '')(`the page ${chromiumSkip}`, () => {
   let registry: TestRegistry
   let browser: Browser
 
