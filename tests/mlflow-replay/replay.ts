@@ -18,8 +18,12 @@ export interface Replay {
   readonly deviations: readonly Deviation[]
 }
 
-/** Sends what a recorded client sent, in the recorded order, to a server that starts empty. */
-export async function replay(sets: readonly GoldenSet[], server: string): Promise<Replay> {
+/** Sends what a recorded client sent, in the recorded order, to a server that starts empty. `onAnswer` hears all of it. */
+export async function replay(
+  sets: readonly GoldenSet[],
+  server: string,
+  onAnswer: (exchange: Exchange, ours: Answer) => void = () => {},
+): Promise<Replay> {
   const comparison = createComparison()
   const deviations: Deviation[] = []
   let sent = 0
@@ -35,6 +39,7 @@ export async function replay(sets: readonly GoldenSet[], server: string): Promis
       for (const exchange of exchanges) {
         const ours = await send(exchange, op, server, comparison.tokenFor)
         sent += 1
+        onAnswer(exchange, ours)
         const differences = comparison.differences(exchange, ours)
         const at = `${number} ${op}${count === 1 ? '' : ` (${count})`}`
         if (differences.length > 0) deviations.push({ at, exchange, ours, differences })

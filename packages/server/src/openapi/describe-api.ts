@@ -3,11 +3,12 @@ import type { Hono } from 'hono'
 import type { ServerEnv } from '../env.ts'
 import { type Fields, schemaOf } from '../routes/mlflow/fields.ts'
 import { fieldsOf } from '../routes/mlflow/mlflow-request.ts'
-import { json, Refusal } from '../routes/own-schemas.ts'
+import { Elsewhere, json, Refusal } from '../routes/own-schemas.ts'
 import { VERSION } from '../version.ts'
 import { completed } from './complete.ts'
 import type { ApiDocument, Parameter } from './document.ts'
 import { GROUPS } from './groups.ts'
+import { IF_MATCH } from './headers.ts'
 import { INTRODUCTION } from './introduction.ts'
 import { MLFLOW_OPERATIONS, type MlflowOperation } from './mlflow-operations.ts'
 import { PLAIN_OPERATIONS } from './plain-operations.ts'
@@ -70,6 +71,9 @@ function mlflowRoute(
       200: json(answer, 'Done.'),
       400: json(Refusal, 'A field is not what it must be; the message names it.'),
       ...(absent === undefined ? {} : { 404: json(Refusal, absent) }),
+      ...(headers.includes(IF_MATCH)
+        ? { 409: json(Elsewhere, 'The alias is elsewhere: at `current`.') }
+        : {}),
     },
     // Its types ask every parameter for an index signature.
   } as object as RouteConfig

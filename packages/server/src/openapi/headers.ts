@@ -27,11 +27,13 @@ export const INTENT_HEADERS: readonly Parameter[] = [
   ),
 ]
 
+/** A route that has it answers 409. */
+export const IF_MATCH = header('If-Match', 'The version that the alias must say now, in quotes.', {
+  type: 'string',
+  examples: ['"3"'],
+})
 /** Compare-and-set for a move: 409 with the `current` version when the alias is elsewhere. */
 export const MOVE_HEADERS: readonly Parameter[] = [
-  header('If-Match', 'The version that the alias must say now, in quotes.', {
-    type: 'string',
-    examples: ['"3"'],
-  }),
+  IF_MATCH,
   header('If-None-Match', '`*`: the alias must be unset.', { type: 'string', enum: ['*'] }),
 ]

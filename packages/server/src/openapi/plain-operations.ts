@@ -1,6 +1,16 @@
 import { MLFLOW_VERSION, VERSION } from '../version.ts'
 import type { Content, Operation } from './document.ts'
 
+const absentPart = { type: 'boolean', const: false, description: 'not here' }
+const ABSENT_PARTS = [
+  'workspaces_enabled',
+  'trace_archival_enabled',
+  'multipart_uploads_enabled',
+  'multipart_downloads_enabled',
+  'presigned_upload_run_id_supported',
+  'presigned_upload_model_id_supported',
+]
+
 /** Routes that read nothing and answer texts or fixed shapes, by `METHOD /path`. */
 export const PLAIN_OPERATIONS: Readonly<Record<string, Operation>> = {
   'GET /health': plain('Whether the process answers, as MLflow’s server says it.', textOf('OK')),
@@ -21,9 +31,15 @@ export const PLAIN_OPERATIONS: Readonly<Record<string, Operation>> = {
         type: 'object',
         properties: {
           store_type: { type: 'string', description: 'always SqlStore' },
-          workspaces_enabled: { type: 'boolean', description: 'always false' },
+          ...Object.fromEntries(ABSENT_PARTS.map((name) => [name, absentPart])),
+          features_enabled: {
+            type: 'object',
+            properties: { gateway: absentPart },
+            required: ['gateway'],
+            description: 'further parts',
+          },
         },
-        required: ['store_type', 'workspaces_enabled'],
+        required: ['store_type', ...ABSENT_PARTS, 'features_enabled'],
       },
     },
   }),

@@ -25,7 +25,7 @@ import { VERSION } from '../version.ts'
 import { modelName } from './mlflow/rules.ts'
 import { expectedVersion, note, promptName, settableAlias, versionNumber } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { Change, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
+import { Change, Elsewhere, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
 import { MODEL_CONFIG, TAGS, TEMPLATE } from './seed-fields.ts'
 
 const Capabilities = z.object({
@@ -98,7 +98,7 @@ const alias = createRoute({
     ...refusals,
     403: json(Refusal, 'The policy of the alias refuses it; the message names the clause that failed.'),
     404: json(Refusal, 'No such prompt or version.'),
-    409: json(Refusal.extend({ current: whole.nullable() }), 'The alias is elsewhere: at `current`.'),
+    409: json(Elsewhere, 'The alias is elsewhere: at `current`.'),
   },
 })
 

@@ -38,6 +38,9 @@ export const Refusal = z
   .object({ error_code: text, message: text, sqlstate: text, error_class: text })
   .openapi('Refusal')
 
+/** An alias is not where the caller expected it. */
+export const Elsewhere = Refusal.extend({ current: whole.nullable() })
+
 export const json = <S extends z.ZodType>(schema: S, description: string) => ({
   description,
   content: { 'application/json': { schema } },

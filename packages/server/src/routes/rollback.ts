@@ -13,7 +13,7 @@ import type { ServerEnv } from '../env.ts'
 import type { ChangeStore, Store } from '../store/store.ts'
 import { expectedVersion, promptName, saidNote, settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { Change, json, jsonRequest, Refusal, requestId, whole } from './own-schemas.ts'
+import { Change, Elsewhere, json, jsonRequest, Refusal, requestId } from './own-schemas.ts'
 
 const seqForm = 'the number of a change: a whole number of at least 1'
 
@@ -43,7 +43,7 @@ const rollbackAlias = createRoute({
     400: json(Refusal, 'A field is not what it must be; the message names it.'),
     404: json(Refusal, 'There is no such prompt, or that version was deleted since.'),
     409: json(
-      Refusal.extend({ current: whole.nullable() }),
+      Elsewhere,
       'The alias is elsewhere than expected, or nothing would change; it is at `current`.',
     ),
   },
