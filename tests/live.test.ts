@@ -182,6 +182,66 @@ it('a reader that never reads is cut off; the others hear everything', async () 
   expect(closed).toBe(true)
 })
 
+it('a log that is set back under a running server is told to all readers', async () => {
+  const { url, dir } = await withRegistry()
+  await seed(url, 'memory')
+  for (let index = 0; index < 4; index++) await move(url, 'memory')
+  const old = read({ url: () => url, after: 0 })
+  await heard(old, 6)
+  const database = openSqlite({ path: join(dir, 'registry.db') })
+  database.run('delete from changes where seq > 3')
+  database.run("update counters set value = 3 where name = 'change'")
+  database.close()
+  await old.until(() => old.events.some(({ event }) => event === 'reset'))
+  expect(old.events.find(({ event }) => event === 'reset')).toMatchObject({ id: '3', data: { last: 3 } })
+  const fresh = read({ url: () => url, after: 3 })
+  await hello(fresh)
+  expect(await move(url, 'memory')).toBe(4)
+  await heard(fresh, 4)
+  await old.until(() => old.seqs().length === 7)
+  expect(old.seqs()).toEqual([...upTo(6), 4])
+  expect(fresh.seqs()).toEqual([4])
+})
+
+it('requests behind one another on a connection open one stream, and its end frees its place', async () => {
+  const { url } = await withRegistry({ MAX_STREAMS: '2' })
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => {})
+  const request = `GET ${OWN}/changes HTTP/1.1\r\nHost: ${hostname}\r\nAccept: text/event-stream\r\n\r\n`
+  socket.write(request.repeat(50))
+  await new Promise((resolve) => socket.once('data', resolve))
+  const beside = read({ url: () => url })
+  await hello(beside)
+  socket.destroy()
+  const next = read({ url: () => url })
+  await hello(next)
+  expect(beside.connections()).toBe(1)
+})
+
+it('a long edit is told without its texts', async () => {
+  const { url } = await withRegistry({ ALLOW_MODEL_CONFIG_EDIT: 'true' })
+  await seed(url, 'memory')
+  const reader = read({ url: () => url, after: 0 })
+  const edit = (note: string) =>
+    ask(url, {
+      method: 'POST',
+      path: '/api/2.0/mlflow/model-versions/set-tag',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        name: 'memory',
+        version: '1',
+        key: '_mlflow_prompt_model_config',
+        value: JSON.stringify({ model_name: note }),
+      }),
+    })
+  expect((await edit('x'.repeat(30_000))).status).toBe(200)
+  await heard(reader, 3)
+  const told = reader.events.find(({ id }) => id === '3')?.data.change
+  expect(told).toMatchObject({ kind: 'config.edited', to: 1 })
+  expect(told).not.toHaveProperty('evidence')
+})
+
 it('beats, also where nothing happens', async () => {
   const { url } = await withRegistry({ HEARTBEAT_MS: '100' })
   await seed(url, 'memory')
@@ -258,7 +318,12 @@ it.each([
 
 it('who does not accept an event stream gets the list', async () => {
   const { url } = await withRegistry()
-  for (const accept of ['*/*', 'application/json', 'text/html,application/xhtml+xml'])
+  for (const accept of [
+    '*/*',
+    'application/json',
+    'text/html,application/xhtml+xml',
+    'text/event-stream;q=0, application/json',
+  ])
     expect(await ask(url, { method: 'GET', path: `${OWN}/changes`, headers: { accept } })).toMatchObject({
       status: 200,
       body: { changes: [] },

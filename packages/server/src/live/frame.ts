@@ -6,6 +6,9 @@ import type { Batch, Frame } from './live.ts'
 /** A version beyond it is told by number and digest, and asked for by whoever wants it: most do not. */
 const MAX_VERSION_BYTES = 64 * 1024
 
+/** Of a change: before and after of an edit may be long, and the list has it. */
+const MAX_EVIDENCE_CHARACTERS = 16 * 1024
+
 const encoder = new TextEncoder()
 
 /** A change as a server-sent event. JSON holds no line break, so `data` is one line. */
@@ -13,7 +16,9 @@ export function toFrame({ change, version }: ToldChange): Frame {
   const seq = change.seq ?? 0
   const wire = version && JSON.stringify(wireVersion(version))
   const fits = wire !== undefined && Buffer.byteLength(wire) <= MAX_VERSION_BYTES
-  const data = `{"change":${JSON.stringify(fromChange(change))}${fits ? `,"model_version":${wire}` : ''}}`
+  const { evidence = '', ...rest } = change
+  const told = evidence.length > MAX_EVIDENCE_CHARACTERS ? rest : change
+  const data = `{"change":${JSON.stringify(fromChange(told))}${fits ? `,"model_version":${wire}` : ''}}`
   return { seq, bytes: encoder.encode(`id: ${seq}\nevent: change\ndata: ${data}\n\n`) }
 }
 

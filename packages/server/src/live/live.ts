@@ -15,6 +15,8 @@ export interface Batch {
 export interface Subscriber {
   /** Every change once and in order; called right after one another, it must not throw and should not wait. */
   onBatch(batch: Batch): void
+  /** The log ends before what was handed out: its database was set back. What comes next comes after `last`. */
+  onReset(first: number, last: number): void
   /** At every beat of the one heart, with the last change that was handed out. */
   onBeat(last: number): void
   /** The server stops: nothing comes any more. */

@@ -31,7 +31,11 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
   let wasHinted = false
   let isClosed = false
 
-  const poll = setInterval(() => subscribers.size > 0 && publish(), POLL_MS).unref()
+  const poll = setInterval(() => {
+    if (subscribers.size === 0) return
+    publish()
+    bounds().catch(() => {}) // `read` tells of it
+  }, POLL_MS).unref()
   const heart = setInterval(() => {
     for (const subscriber of subscribers) subscriber.onBeat(last ?? 0)
   }, heartbeatMs).unref()
@@ -86,6 +90,20 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
     return told.length === PAGE
   }
 
+  /** Also finds out that the log is shorter than it was: a failover, or a restored backup. */
+  async function bounds(): Promise<{ first: number; last: number }> {
+    const before = last // it may grow while the log is asked
+    const found = await changes.bounds()
+    if (before !== undefined && last !== undefined && found.last < before) {
+      last = found.last
+      recent = []
+      recentBytes = 0
+      log.warn({ seq: found.last, before }, 'live.log_set_back')
+      for (const subscriber of subscribers) subscriber.onReset(found.first, found.last)
+    }
+    return found
+  }
+
   async function readAfter(after: number): Promise<Batch | undefined> {
     await start()
     const told = await changes.tell(after, PAGE)
@@ -127,7 +145,7 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
       return reading
     },
 
-    bounds: () => changes.bounds(),
+    bounds,
 
     close() {
       isClosed = true

@@ -6,6 +6,8 @@ import type { Batch, Live } from './live.ts'
 const MAX_UNREAD_BYTES = 1024 * 1024
 /** How long a reader that catches up may take for one page. */
 const MAX_PAGE_MS = 30_000
+/** How long a reader may take for the end of its stream. */
+const LAST_WORDS_MS = 2_000
 /** Before a reader that was cut off comes back. */
 const RETRY_MS = 1000
 
@@ -41,8 +43,12 @@ export async function streamChanges(options: StreamOptions): Promise<void> {
     if (ended) return
     ended = true
     unsubscribe?.()
-    if (lastWords) response.end(lastWords)
-    else response.destroy()
+    if (lastWords === undefined) response.destroy()
+    else {
+      response.end(lastWords)
+      // Who never reads never hears them.
+      setTimeout(() => response.destroy(), LAST_WORDS_MS).unref()
+    }
     onEnd(reason, cursor)
   }
   response.once('close', () => end('reader left'))
@@ -62,6 +68,12 @@ export async function streamChanges(options: StreamOptions): Promise<void> {
       if (fresh.length === 0) return
       cursor = batch.last
       send(fresh === batch.frames ? batch.bytes : toBatch(fresh).bytes)
+    },
+    onReset(first: number, last: number) {
+      const reason = outOfRange(cursor, first, last)
+      if (reason === undefined) return
+      cursor = last
+      send(eventBytes('reset', { first, last, reason }, last))
     },
     onBeat(last: number) {
       if (last >= cursor) send(eventBytes('heartbeat', { seq: last }, last))

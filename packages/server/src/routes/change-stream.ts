@@ -1,5 +1,5 @@
 import type { HttpBindings } from '@hono/node-server'
-import { type Logger, RegistryError, refuse } from '@promptkeep/client/protocol'
+import { InvalidInput, type Logger, RegistryError, refuse } from '@promptkeep/client/protocol'
 import { type Context, Hono } from 'hono'
 import type { ServerEnv } from '../env.ts'
 import type { Live } from '../live/live.ts'
@@ -28,20 +28,14 @@ export function changeStream(deps: ChangeStreamDeps) {
     if (c.req.method !== 'GET' || !acceptsEvents(c)) return next()
     const after = cursorOf(c)
     const response = (c.env as Partial<HttpBindings> | undefined)?.outgoing
-    if (!response || open >= maxStreams) {
-      c.header('Retry-After', '5')
-      const why = response
-        ? `${maxStreams} streams are open, and this server takes no more`
-        : 'nobody listens'
-      throw new RegistryError('UNAVAILABLE', `The stream cannot be opened: ${why}; try again in 5 s.`, {
-        status: 503,
-        mlflowCode: 'TEMPORARILY_UNAVAILABLE',
-      })
-    }
-    open++
-    onOpen?.()
+    // A request that took too long to get here was answered already.
+    if (response?.headersSent || response?.destroyed) return alreadySent()
+    // One that was sent behind another on one connection would wait for its turn for ever, and never hear of the end.
+    if (response?.socket === null)
+      throw new InvalidInput('A stream needs a connection of its own; this one has requests before it.')
+    if (!response || open >= maxStreams)
+      throw full(c, response ? `${maxStreams} streams are open` : 'nobody listens')
     const correlationId = c.get('correlationId')
-    log.debug({ correlationId, after }, 'stream.opened')
     for (const [name, value] of c.res.headers) response.setHeader(name, value)
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
@@ -51,6 +45,10 @@ export function changeStream(deps: ChangeStreamDeps) {
     })
     response.flushHeaders()
     response.socket?.setNoDelay(true)
+    // Nothing fails from here on: each stream that is counted ends.
+    open++
+    onOpen?.()
+    log.debug({ correlationId, after }, 'stream.opened')
     void streamChanges({
       live,
       response,
@@ -63,12 +61,23 @@ export function changeStream(deps: ChangeStreamDeps) {
         log.debug({ correlationId, reason, seq: last }, 'stream.closed')
       },
     })
-    return new Response(null, { headers: ALREADY_SENT })
+    return alreadySent()
   })
 }
 
+const alreadySent = () => new Response(null, { headers: ALREADY_SENT })
+
+function full(c: Context, why: string): RegistryError {
+  c.header('Retry-After', '5')
+  const text = `The stream cannot be opened: ${why}; try again in 5 s.`
+  return new RegistryError('UNAVAILABLE', text, { status: 503, mlflowCode: 'TEMPORARILY_UNAVAILABLE' })
+}
+
 const acceptsEvents = (c: Context) =>
-  (c.req.header('accept') ?? '').split(',').some((type) => type.split(';')[0]?.trim() === 'text/event-stream')
+  (c.req.header('accept') ?? '').split(',').some((range) => {
+    const [type, ...parameters] = range.split(';').map((part) => part.trim())
+    return type === 'text/event-stream' && !parameters.some((parameter) => /^q=0(\.0*)?$/i.test(parameter))
+  })
 
 /** Where the reader goes on: the header that an `EventSource` sends by itself, else the parameter. @throws {InvalidInput} */
 function cursorOf(c: Context): number | undefined {
