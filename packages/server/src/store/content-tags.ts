@@ -3,10 +3,13 @@ import { CONTENT_TAGS, InvalidInput, TAG } from '@promptkeep/client/protocol'
 /** What setting or deleting a tag of an existing version means. */
 export type TagRule = 'free' | 'fixed' | 'model config'
 
-/** A version never changes: the tags that hold its content, and its digest, are fixed when it is made. */
+/** How a version came about: which request made it, and whether a seeding did. */
+const ORIGIN_TAGS: ReadonlySet<string> = new Set([TAG.requestId, TAG.seeded])
+
+/** A version never changes: the tags that hold its content, its digest and its origin are fixed when it is made. */
 export function ruleOf(key: string): TagRule {
   if (key === TAG.modelConfig) return 'model config'
-  return CONTENT_TAGS.has(key) || key === TAG.digest ? 'fixed' : 'free'
+  return CONTENT_TAGS.has(key) || ORIGIN_TAGS.has(key) || key === TAG.digest ? 'fixed' : 'free'
 }
 
 /** The tag that holds the rollout of an alias, on the version that it points at. */
@@ -39,7 +42,9 @@ export const rolloutAlias = (key: string): string | undefined =>
 
 export const refuseContentChange = (key: string) =>
   new InvalidInput(
-    `The tag '${key}' holds the content of a version, and versions never change: register a new version instead.`,
+    ORIGIN_TAGS.has(key)
+      ? `The tag '${key}' says how a version was made, and is fixed from then on: it can come with a new version only.`
+      : `The tag '${key}' holds the content of a version, and versions never change: register a new version instead.`,
   )
 
 export const refuseConfigEdit = (name: string, version: number) =>

@@ -49,8 +49,9 @@ async function finish(
   const { alias, digest, commitMessage: description, versionTags: tags } = draft
   const content = { source: 'dummy-source', runId: '', runLink: '', description, tags, digest, at }
   const to = version ?? (await insertVersion(tx, model, content, author)).version
-  // A new name has nothing that a policy could protect. One with a past has: else deleting and seeding were a move.
-  if (await hasPast(tx, model))
+  // Only a new name has nothing that a policy could protect. Else deleting and seeding were a move, and so were making the
+  // prompt, or its version, look as if a seeding had stopped half-way.
+  if (outcome === 'healed' || (await hasPast(tx, model)))
     await guard(tx, context, { kind: 'move', model, alias, to: { version: to, digest } }, author)
   await pointAlias(tx, { model, alias, from: undefined, to, digest, at }, author)
   return { outcome, current: { version: to, digest } }

@@ -134,7 +134,8 @@ export interface PromptStore {
   deleteTag(name: string, key: string): Promise<void>
   /**
    * Registers and points the alias if the prompt is absent, in one transaction. Heals a prompt only when it has
-   * no version, or exactly one that is tagged as seeded, has this digest and never had an alias.
+   * no version, or exactly one that is tagged as seeded, has this digest and never had an alias; that is a move, and
+   * guarded like one, as is seeding a name that had another prompt. @throws {RegistryError} `FORBIDDEN`
    */
   seed(draft: SeedDraft, author: Author): Promise<SeedOutcome>
 }
@@ -194,7 +195,7 @@ export interface VersionStore {
   search(search: Search): Promise<Found<ModelVersion>>
   /**
    * Free tags change freely; a `promptkeep.rollout.<alias>` is a change, wherever the alias points. The tags that hold
-   * content never change (setting what they say already is no change); of them the model config may, as a change,
+   * content, or tell how the version was made, never change (setting what they say already is no change); of them the model config may, as a change,
    * where the store was opened for it. @throws {VersionNotFound} @throws {InvalidInput}
    */
   setTag(name: string, version: number, key: string, value: string, author: Author): Promise<void>

@@ -113,6 +113,24 @@ export function describeGuardedChanges(open: OpenStore) {
       })
     })
 
+    it('does not let a registered version pass for a seeding that stopped half-way', async () => {
+      const store = await guarded(open)
+      await withPrompt(store, 'pay', 'sly')
+      const seed = await seedOf('pay', 'sly')
+      await expect(store.versions.setTag('pay', 1, TAG.seeded, 'true', writer)).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+      })
+      expect(await store.prompts.seed(seed, writer)).toEqual({ outcome: 'skipped' })
+      await withPrompt(store, 'bill')
+      const half = await draftOf('bill', 'sly', { tags: { [TAG.seeded]: 'true' } })
+      await store.versions.create(half, writer)
+      await withPrompt(store, 'empty')
+      for (const name of ['bill', 'empty'])
+        await expect(store.prompts.seed(await seedOf(name, 'sly'), writer)).rejects.toMatchObject(
+          refusedFor('evidence'),
+        )
+    })
+
     it('takes seeding a name that had another prompt for a move', async () => {
       const store = await guarded(open)
       await withPrompt(store, 'draft', 'one')

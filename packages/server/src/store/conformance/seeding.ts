@@ -1,5 +1,7 @@
 import { digestOf, TAG } from '@promptkeep/client/protocol'
 import { describe, expect, it } from 'vitest'
+import type { Store } from '../store.ts'
+import { admin, policyOf, promoter, refusedFor, writer } from './policy-support.ts'
 import { ada, draftOf, type OpenStore, opened, promptTags, seedOf, withPrompt } from './support.ts'
 
 export function describeSeeding(open: OpenStore) {
@@ -93,6 +95,43 @@ export function describeSeeding(open: OpenStore) {
       expect(await store.prompts.seed(draft, ada)).toEqual({ outcome: 'skipped' })
       await store.versions.delete('memory', 1, ada)
       expect(await store.prompts.seed(draft, ada)).toEqual({ outcome: 'skipped' })
+    })
+
+    it.each([
+      { what: 'no version', half: async () => {} },
+      {
+        what: 'its seeded version',
+        half: async (store: Store) => {
+          const tags = { [TAG.seeded]: 'true' }
+          await store.versions.create(await draftOf('memory', 'the default', { tags }), ada)
+        },
+      },
+    ])('heals a prompt with $what only for who may move the alias', async ({ half }) => {
+      const store = await opened(open)
+      await withPrompt(store, 'memory')
+      await half(store)
+      await store.policies.set(policyOf({ roles: ['promoter'] }), admin)
+      const before = await store.changes.after(0, 10)
+      const seed = await seedOf('memory', 'the default')
+      await expect(store.prompts.seed(seed, writer)).rejects.toMatchObject(refusedFor('role'))
+      expect(await store.changes.after(0, 10)).toEqual(before)
+      expect(await store.prompts.seed(seed, promoter)).toMatchObject({ outcome: 'healed' })
+    })
+
+    it.each([TAG.seeded, TAG.requestId])('keeps %s of a version as it was registered', async (key) => {
+      const store = await opened(open)
+      await withPrompt(store, 'memory', 'by hand')
+      await store.versions.create(await draftOf('memory', 'seeded', { tags: { [key]: 'yes' } }), ada)
+      const refused = {
+        code: 'INVALID_INPUT',
+        message: expect.stringMatching(/how a version was made, and is fixed/),
+      }
+      await expect(store.versions.setTag('memory', 1, key, 'yes', ada)).rejects.toMatchObject(refused)
+      await expect(store.versions.setTag('memory', 2, key, 'no', ada)).rejects.toMatchObject(refused)
+      await expect(store.versions.deleteTag('memory', 2, key, ada)).rejects.toMatchObject(refused)
+      await store.versions.setTag('memory', 2, key, 'yes', ada)
+      await store.versions.deleteTag('memory', 1, key, ada)
+      expect((await store.versions.get('memory', 2)).tags[key]).toBe('yes')
     })
 
     it('refuses a name that a plain model has', async () => {
