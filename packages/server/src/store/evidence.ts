@@ -66,7 +66,7 @@ export async function findFailure(
     identityFailure(claim, read) ??
     (await rolloutFailure(tx, claim)) ??
     (await datasetFailure(tx, claim, read, deps.now())) ??
-    (await verdictFailure(tx, claim, read)) ??
+    (await verdictFailure(tx, claim, read, deps.now())) ??
     invalidFailure(claim, read)
   return failure ?? { evidence: `runs:/${id}` }
 }
@@ -204,7 +204,12 @@ export const baselineQuery = ({ name, digest, suite, now }: Baseline) => sql<{
     and not exists (select 1 from run_tags t where t.run_id = r.id and t.key = ${INVALID_TAG})
   order by r.end_time desc, r.id desc limit 1`
 
-async function verdictFailure(tx: Tx, claim: Claim, { run, tags }: Read): Promise<Refusal | undefined> {
+async function verdictFailure(
+  tx: Tx,
+  claim: Claim,
+  { run, tags }: Read,
+  now: number,
+): Promise<Refusal | undefined> {
   const tag = tags[VERDICT_TAG]
   if (tag !== 'pass')
     return refusal(claim, 'verdict', said(run, VERDICT_TAG, tag, 'tag'), `${VERDICT_TAG} = pass`)
@@ -213,7 +218,7 @@ async function verdictFailure(tx: Tx, claim: Claim, { run, tags }: Read): Promis
   const refuse = (found: string) => refusal(claim, 'verdict', found, needed)
   if (verdict?.verdict !== 'pass')
     return refuse(
-      `who gave the verdict of run ${run.id} is not known (it is from before the server kept that), or params were logged after it`,
+      `who gave the verdict of run ${run.id} is not known (it is from before the server kept that), or params were logged or the run's end was changed after it`,
     )
   if (!verdict.isEvaluators)
     return refuse(
@@ -221,7 +226,10 @@ async function verdictFailure(tx: Tx, claim: Claim, { run, tags }: Read): Promis
     )
   if (verdict.isRevoked)
     return refuse(`the verdict of run ${run.id} was written with ${verdict.actor}, a token that is revoked`)
-  return undefined
+  // A run's end is what its client says. When the verdict came, the server knows by itself.
+  if (claim.maxAgeMs === undefined || now - verdict.at <= claim.maxAgeMs) return undefined
+  const age = `the verdict of run ${run.id} was written at ${timeOf(verdict.at)}, ${seconds(now - verdict.at)} ago`
+  return refusal(claim, 'age', age, `a run judged at most ${seconds(claim.maxAgeMs)} ago`)
 }
 
 function invalidFailure(claim: Claim, { run, tags }: Read): Refusal | undefined {

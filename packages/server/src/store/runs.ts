@@ -31,6 +31,20 @@ const SEARCHABLE: Searchable = {
 /** The tag that holds a run's name once more; both always say the same. */
 const NAME_TAG = 'mlflow.runName'
 
+type Locked = Pick<RunTable, 'stage' | 'status' | 'end_time'>
+
+/**
+ * Whether a run that had ended says something else of its end. That it ends is none: clients set tags, the verdict among
+ * them, while the run still goes on.
+ */
+function changesEnd(
+  before: Locked,
+  { status = before.status, endTime = before.end_time ?? undefined }: Parameters<RunStore['update']>[1],
+): boolean {
+  const goesOn = before.status === 'RUNNING' || before.status === 'SCHEDULED'
+  return !goesOn && (status !== before.status || (endTime ?? null) !== before.end_time)
+}
+
 export interface RunStoreContext extends Pick<StoreContext, 'db' | 'dialect' | 'now'> {
   /** Makes a run's id: 32 hex digits. */
   readonly newId: () => string
@@ -44,12 +58,13 @@ export function createRunStore({ db, dialect, now, newId }: RunStoreContext): Ru
   }
 
   /** Writers of one run take turns: what they compare with does not change under them. */
-  async function lock(tx: Tx, id: string): Promise<void> {
-    const { rows } = await sql<Pick<RunTable, 'stage'>>`
-      select stage from runs where id = ${id} ${dialect.forUpdate}`.execute(tx)
+  async function lock(tx: Tx, id: string): Promise<Locked> {
+    const { rows } = await sql<Locked>`
+      select stage, status, end_time from runs where id = ${id} ${dialect.forUpdate}`.execute(tx)
     const [row] = rows
     if (!row) throw runNotFound(id)
     if (row.stage !== 'active') throw notActive('run', id)
+    return row
   }
 
   return {
@@ -86,7 +101,7 @@ export function createRunStore({ db, dialect, now, newId }: RunStoreContext): Ru
 
     update: (id, { status, endTime, name }) =>
       db.transaction().execute(async (tx) => {
-        await lock(tx, id)
+        const before = await lock(tx, id)
         const change: Partial<RunTable> = {
           ...(status !== undefined && { status }),
           ...(endTime !== undefined && { end_time: endTime }),
@@ -95,6 +110,7 @@ export function createRunStore({ db, dialect, now, newId }: RunStoreContext): Ru
         if (Object.keys(change).length > 0) {
           await tx.updateTable('runs').set(change).where('id', '=', id).execute()
         }
+        if (changesEnd(before, { status, endTime })) await voidVerdict(tx, id)
         if (name !== undefined) await putPairs(tx, 'run_tags', id, [{ key: NAME_TAG, value: name }])
         return read(tx, id)
       }),

@@ -32,7 +32,7 @@ export async function keepVerdict(
     .execute()
 }
 
-/** Params that come later say something that the verdict did not judge: from then on it is nobody's. */
+/** Params that come later, or another end, are what the verdict did not judge: from then on it is nobody's. */
 export async function voidVerdict(tx: Tx, runId: string): Promise<void> {
   await tx.deleteFrom('verdicts').where('run_id', '=', runId).execute()
 }
@@ -43,13 +43,21 @@ export interface KnownVerdict {
   readonly isEvaluators: boolean
   /** Whether the token that wrote it is revoked by now. */
   readonly isRevoked: boolean
+  /** When it was written, by the server's clock: milliseconds since the epoch. */
+  readonly at: number
 }
 
 export async function readVerdict(tx: Tx, runId: string): Promise<KnownVerdict | undefined> {
   const row = await tx
     .selectFrom('verdicts')
     .leftJoin('tokens', 'tokens.id', 'verdicts.token_id')
-    .select(['verdicts.verdict', 'verdicts.actor', 'verdicts.is_evaluators', 'tokens.revoked_at'])
+    .select([
+      'verdicts.verdict',
+      'verdicts.actor',
+      'verdicts.is_evaluators',
+      'verdicts.at',
+      'tokens.revoked_at',
+    ])
     .where('verdicts.run_id', '=', runId)
     .executeTakeFirst()
   return (
@@ -58,6 +66,7 @@ export async function readVerdict(tx: Tx, runId: string): Promise<KnownVerdict |
       actor: row.actor,
       isEvaluators: row.is_evaluators === 1,
       isRevoked: row.revoked_at !== null,
+      at: Number(row.at),
     }
   )
 }

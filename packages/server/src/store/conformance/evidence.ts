@@ -1,6 +1,6 @@
 import { digestOf, TAG } from '@promptkeep/client/protocol'
 import { describe, expect, it } from 'vitest'
-import type { Author } from '../store.ts'
+import type { Author, Store } from '../store.ts'
 import {
   admin,
   by,
@@ -82,6 +82,44 @@ export function describeEvidence(open: OpenStore) {
       await expect(promote(store, { evidence })).rejects.toMatchObject(refusedFor('age', '61 s ago'))
       await store.policies.set(policyOf(EVIDENCE), admin)
       await promote(store, { evidence })
+    })
+
+    it('reads the age of the verdict too, by the clock of the server', async () => {
+      let time = RECENT + 60_000
+      const store = await guarded(open, { ...EVIDENCE, maxAgeMs: 60_000 }, () => time)
+      const id = await runOf(store, { status: 'RUNNING' })
+      time += 60_000
+      // It ends now, and does not lose the verdict that it was given while it went on.
+      await store.runs.update(id, { status: 'FINISHED', endTime: time })
+      await promote(store, { evidence: id })
+      time++
+      await expect(promote(store, { evidence: id })).rejects.toMatchObject(
+        refusedFor('age', 'verdict', '61 s ago'),
+      )
+      await store.policies.set(policyOf(EVIDENCE), admin)
+      await promote(store, { evidence: id })
+    })
+
+    it.each<[what: string, change: Parameters<Store['runs']['update']>[1]]>([
+      ['another time', { endTime: RECENT + 1 }],
+      ['another status', { status: 'FAILED' }],
+      ['that it goes on', { status: 'RUNNING' }],
+    ])('counts no verdict from before the end of its run was changed: %s', async (_, change) => {
+      const store = await guarded(open)
+      const id = await runOf(store)
+      await store.runs.update(id, { status: 'FINISHED', endTime: RECENT, name: 'a better name' })
+      await promote(store, { evidence: id })
+      await store.runs.update(id, change)
+      await store.runs.update(id, { status: 'FINISHED', endTime: RECENT })
+      await expect(promote(store, { evidence: id })).rejects.toMatchObject(
+        refusedFor('verdict', 'end was changed'),
+      )
+      await store.runs.log(
+        id,
+        { metrics: [], params: [], tags: [{ key: 'promptkeep.verdict', value: 'pass' }] },
+        evaluator,
+      )
+      await promote(store, { evidence: id })
     })
 
     it('refuses evidence for another prompt that had this name and number', async () => {
