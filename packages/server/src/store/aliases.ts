@@ -70,15 +70,18 @@ export function createAliasStore(context: StoreContext): AliasStore {
 async function madeBefore(
   tx: Tx,
   modelId: number,
-  { alias, to, requestId }: AliasMove,
+  { alias, to, requestId, actor }: AliasMove,
 ): Promise<Change | undefined> {
   const made = requestId === undefined ? undefined : await changeOfRequest(tx, modelId, requestId)
-  if (made && (made.alias !== alias || made.to !== to))
-    throw new InvalidInput(
-      `request_id ${JSON.stringify(requestId)} was used before, to point the alias ${made.alias} at version ` +
-        `${made.to}; a request that points ${alias} at version ${to} needs an id of its own.`,
-    )
-  return made
+  if (!made) return undefined
+  const isMove = made.kind === 'alias.moved' && made.restores === undefined
+  if (isMove && made.alias === alias && made.to === to && made.actor === actor) return made
+  const what = isMove ? `to point the alias ${made.alias} at version ${made.to}` : `for change ${made.seq}`
+  const by = made.actor === actor ? '' : ` by ${made.actor}`
+  throw new InvalidInput(
+    `request_id ${JSON.stringify(requestId)} was used before${by}, ${what}; a request that points ${alias} at version ` +
+      `${to} needs an id of its own.`,
+  )
 }
 
 /** Without such a version its columns are null. */

@@ -46,14 +46,17 @@ export function rollback(context: StoreContext, wanted: Rollback): Promise<reado
 async function madeBefore(
   tx: Tx,
   subject: AliasOf,
-  { alias, toSeq, requestId }: Rollback,
+  { alias, toSeq, requestId, actor }: Rollback,
 ): Promise<readonly Change[] | undefined> {
   if (requestId === undefined) return undefined
   const made = await changeOfRequest(tx, subject.model.id, requestId)
   if (made?.seq === undefined) return undefined
-  if (made.restores === undefined || made.alias !== alias || (toSeq ?? made.restores) !== made.restores)
+  const isIt =
+    made.restores !== undefined && made.alias === alias && (toSeq ?? made.restores) === made.restores
+  const by = made.actor === actor ? '' : ` by ${made.actor}`
+  if (!isIt || by !== '')
     throw new InvalidInput(
-      `request_id ${JSON.stringify(requestId)} was used before, for change ${made.seq}, which is not this rollback; ` +
+      `request_id ${JSON.stringify(requestId)} was used before${by}, for change ${made.seq}, which is not this rollback; ` +
         'another request needs an id of its own.',
     )
   return (await rowsOfRollback(tx, subject, made.seq)).map(toChange)

@@ -223,7 +223,8 @@ export interface AliasStore {
    * Points an alias and logs the change in one transaction, also when it pointed there before. A request id that this
    * prompt has seen answers the change made then, and nothing is compared or moved: wherever the alias is by now.
    * @throws {PromptNotFound} @throws {VersionNotFound} @throws {Conflict}
-   * @throws {InvalidInput} when the request id was used to move another alias, or to another version
+   * @throws {InvalidInput} when the request id was used by another actor, to move another alias or to another version,
+   * or by a rollback
    */
   move(move: AliasMove): Promise<Change>
   /** Absent alias: nothing happens and nothing is logged. @throws {PromptNotFound} */

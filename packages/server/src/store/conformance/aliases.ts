@@ -111,6 +111,29 @@ export function describeAliases(open: OpenStore) {
       expect(await store.changes.after(2, 10)).toHaveLength(4)
     })
 
+    it('answers a repeated request to who sent it first, and only the same kind of request', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two')
+      const move = { name: 'x', alias: 'a', to: 1, requestId: 'r-1', ...ada }
+      await store.aliases.move(move)
+      await store.aliases.move({ ...move, to: 2, requestId: 'r-2' })
+      const back = { name: 'x', alias: 'a', reason: 'worse', requestId: 'r-3', ...ada }
+      await store.history.rollback(back)
+      const refused = (text: string) => ({ code: 'INVALID_INPUT', message: expect.stringContaining(text) })
+      const bob = { ...ada, actor: 'bob' }
+      await expect(store.aliases.move({ ...move, ...bob })).rejects.toMatchObject(
+        refused('"r-1" was used before by ada, to point the alias a at version 1'),
+      )
+      await expect(store.history.rollback({ ...back, ...bob })).rejects.toMatchObject(
+        refused('"r-3" was used before by ada, for change 5'),
+      )
+      // That rollback pointed it at version 1 too.
+      await expect(store.aliases.move({ ...move, requestId: 'r-3' })).rejects.toMatchObject(
+        refused('"r-3" was used before, for change 5'),
+      )
+      expect((await store.changes.bounds()).last).toBe(5)
+    })
+
     it('refuses a request id that another move had, and moves nothing', async () => {
       const store = await opened(open)
       await withPrompt(store, 'x', 'one', 'two')
