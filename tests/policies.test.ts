@@ -278,6 +278,23 @@ describe.each(databases)('policies on $database $skip', ({ skip, start }) => {
       await ok(move('beta', '1', { 'If-None-Match': '*' }))
     })
 
+    it('compare when MLflow’s alias route removes, too', async () => {
+      const name = await makePrompt()
+      const remove = (alias: string, headers: Headers) =>
+        send('DELETE', `${MODELS}/alias`, { name, alias }, 'writer', headers)
+      for (const headers of [{ 'If-Match': '"2"' }, { 'If-None-Match': '*' }] as const) {
+        const lost = await refused(remove('production', headers), 409, 'RESOURCE_CONFLICT')
+        expect(lost.body).toMatchObject({ current: 1 })
+      }
+      const unset = await refused(remove('beta', { 'If-Match': '"1"' }), 409, 'RESOURCE_CONFLICT')
+      expect(unset.body).toMatchObject({ current: null })
+      await refused(remove('production', { 'If-Match': '1' }), 400, 'INVALID_PARAMETER_VALUE', 'quotes')
+      expect((await history(name))[0]).toMatchObject({ kind: 'alias.moved' })
+      await ok(remove('beta', { 'If-None-Match': '*' }))
+      await ok(remove('production', { 'If-Match': '"1"' }))
+      expect((await history(name))[0]).toMatchObject({ kind: 'alias.removed', from: 1 })
+    })
+
     it.each<[what: string, headers: Headers, text: string]>([
       ['a bare number', { 'If-Match': '1' }, 'in double quotes'],
       ['any version', { 'If-Match': '*' }, 'in double quotes'],

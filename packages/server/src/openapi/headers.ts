@@ -32,7 +32,7 @@ export const IF_MATCH = header('If-Match', 'The version that the alias must say 
   type: 'string',
   examples: ['"3"'],
 })
-/** Compare-and-set for a move: 409 with the `current` version when the alias is elsewhere. */
+/** Compare-and-set for setting and removing an alias: 409 with the `current` version when the alias is elsewhere. */
 export const MOVE_HEADERS: readonly Parameter[] = [
   IF_MATCH,
   header('If-None-Match', '`*`: the alias must be unset.', { type: 'string', enum: ['*'] }),

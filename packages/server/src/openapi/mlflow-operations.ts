@@ -100,7 +100,7 @@ const REGISTRY: Readonly<Record<string, MlflowOperation>> = {
     summary: 'Removes an alias; an absent one is no error. Logged, and under the same policy as a move.',
     answer: Done,
     absent: noPrompt,
-    headers: INTENT_HEADERS,
+    headers: [...MOVE_HEADERS, ...INTENT_HEADERS],
   },
   'POST /model-versions/create': {
     summary: 'Registers a version. A prompt’s text is the tag `mlflow.prompt.text`; it never changes.',

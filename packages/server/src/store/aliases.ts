@@ -37,27 +37,27 @@ export function createAliasStore(context: StoreContext): AliasStore {
 
     move: (move) =>
       write(async (tx) => {
-        const { name, alias, to, expected } = move
+        const { name, alias, to } = move
         await lockLog(tx, dialect)
         const { id: modelId } = await requireModel(tx, name)
         const made = await madeBefore(tx, modelId, move)
         if (made) return made
         const { digest } = await lockVersion(tx, name, to)
         const from = await currentVersion(tx, modelId, alias)
-        if (expected !== undefined && expected !== (from ?? null))
-          throw new Conflict(conflictText(move, from), from ?? null)
+        requireExpected(move, from)
         const model = { id: modelId, name }
         const change = { kind: 'move', model, alias, from, to: { version: to, digest } } as const
         const permit = await guard(tx, context, change, move)
         return pointAlias(tx, { model, alias, from, to, digest, at: now() }, { ...move, ...permit })
       }),
 
-    remove: (name, alias, author) =>
+    remove: (name, alias, { expected, ...author }) =>
       write(async (tx) => {
         await lockLog(tx, dialect)
         const { id } = await requireModel(tx, name)
         const model = { id, name }
         const from = await currentVersion(tx, id, alias)
+        requireExpected({ name, alias, expected }, from)
         if (from === undefined) return
         const { forced } = await guard(tx, context, { kind: 'remove', model, alias, from }, author)
         const marked = new Set(forced ? [alias] : [])
@@ -103,13 +103,18 @@ const versionOf = prepared<{ name: string; alias: string }, Found>(
     where m.name = ${of('name')}`,
 )
 
-/** Of a compare-and-set that lost. */
-export const conflictText = (
+/** @throws {Conflict} when a compare-and-set loses */
+export function requireExpected(
   { name, alias, expected }: Pick<AliasMove, 'name' | 'alias' | 'expected'>,
   current: number | undefined,
-) =>
-  `The alias ${alias} of ${name} is ${current === undefined ? 'not set' : `at version ${current}`}, ` +
-  `not ${expected === null ? 'unset' : `at version ${expected}`} as the caller expected.`
+): void {
+  if (expected === undefined || expected === (current ?? null)) return
+  throw new Conflict(
+    `The alias ${alias} of ${name} is ${current === undefined ? 'not set' : `at version ${current}`}, ` +
+      `not ${expected === null ? 'unset' : `at version ${expected}`} as the caller expected.`,
+    current ?? null,
+  )
+}
 
 /** The version that an alias says now. */
 export async function currentVersion(tx: Tx, modelId: number, alias: string): Promise<number | undefined> {

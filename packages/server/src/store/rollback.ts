@@ -8,7 +8,7 @@ import {
   rowsOfRollback,
   versionStateAt,
 } from './alias-past.ts'
-import { conflictText, pointAlias } from './aliases.ts'
+import { pointAlias, requireExpected } from './aliases.ts'
 import { toChange } from './change-row.ts'
 import { appendChange, beforeAndAfter, changeOfRequest, lockLog } from './changes.ts'
 import { rolloutTag } from './content-tags.ts'
@@ -33,9 +33,7 @@ export function rollback(context: StoreContext, wanted: Rollback): Promise<reado
     const made = await madeBefore(tx, subject, wanted)
     if (made) return made
     const current = await aliasStateAt(tx, dialect, subject, NOW)
-    const { expected } = wanted
-    if (expected !== undefined && expected !== (current?.version ?? null))
-      throw new Conflict(conflictText(wanted, current?.version), current?.version ?? null)
+    requireExpected(wanted, current?.version)
     const target = await targetOf(tx, subject, wanted.toSeq)
     const past = await aliasStateAt(tx, dialect, subject, target.seq)
     return bringBack(tx, context, { subject, wanted, current, past, restores: target.restores })

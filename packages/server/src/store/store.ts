@@ -227,8 +227,8 @@ export interface AliasStore {
    * or by a rollback
    */
   move(move: AliasMove): Promise<Change>
-  /** Absent alias: nothing happens and nothing is logged. @throws {PromptNotFound} */
-  remove(name: string, alias: string, author: Author): Promise<void>
+  /** Absent alias: nothing happens and nothing is logged. @throws {PromptNotFound} @throws {Conflict} */
+  remove(name: string, alias: string, author: Author & Pick<AliasMove, 'expected'>): Promise<void>
 }
 
 /** What aliases say, of many prompts at once and at other times. */

@@ -121,7 +121,8 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
     })
     .delete('/registered-models/alias', mlflowRequest(byAlias), async (c) => {
       const { name, alias } = c.get('request')
-      await aliases.remove(modelName(name), aliasName(alias), authorOf(c, saidIn(c)))
+      const author = { ...authorOf(c, saidIn(c)), expected: expectedIn(c) }
+      await aliases.remove(modelName(name), aliasName(alias), author)
       return c.json({})
     })
 }
