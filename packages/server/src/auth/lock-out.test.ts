@@ -68,14 +68,34 @@ describe('createLockOut', () => {
     const at = watched()
     at.guess('first', 10)
     at.succeeded('first', 'hash')
-    for (let i = 0; i < 17; i++) at.succeeded('many', `hash-${i}`)
+    for (let i = 0; i <= 256; i++) at.succeeded('many', `hash-${i}`)
     expect(at.hasSucceeded('many', 'hash-0')).toBe(false)
-    expect(at.hasSucceeded('many', 'hash-16')).toBe(true)
+    expect(at.hasSucceeded('many', 'hash-1')).toBe(true)
+    expect(at.hasSucceeded('many', 'hash-256')).toBe(true)
     for (let i = 0; i < 10_000; i++) {
       at.failed(`sprayed-${i}`)
       at.succeeded(`sprayed-${i}`, 'hash')
     }
     expect(at.lockedForMs('first')).toBe(0)
     expect(at.hasSucceeded('first', 'hash')).toBe(false)
+  })
+  it('keeps the tokens that work, however many others come by one address', () => {
+    const at = watched()
+    for (let i = 0; i < 2000; i++) {
+      at.succeeded('office', 'service')
+      at.succeeded('office', `passing-${i}`)
+    }
+    expect(at.hasSucceeded('office', 'service')).toBe(true)
+    expect(at.hasSucceeded('office', 'passing-0')).toBe(false)
+  })
+  it('keeps a bounded number of tokens of all addresses, and those of who was here last', () => {
+    const at = watched()
+    for (let address = 0; address < 200; address++) {
+      for (let i = 0; i < 256; i++) at.succeeded(`net-${address}`, `hash-${i}`)
+      at.succeeded('office', 'service')
+    }
+    expect(at.hasSucceeded('net-0', 'hash-255')).toBe(false)
+    expect(at.hasSucceeded('net-199', 'hash-0')).toBe(true)
+    expect(at.hasSucceeded('office', 'service')).toBe(true)
   })
 })

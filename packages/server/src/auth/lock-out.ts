@@ -26,12 +26,15 @@ const LONGEST_MS = 15 * 60_000
 /** After as long without being locked out, the next time is a first one. */
 const FORGIVEN_MS = 60 * 60_000
 const MOST_ADDRESSES = 10_000
-const MOST_TOKENS = 16
+/** The services and people behind one address translation. */
+const MOST_TOKENS_OF_ADDRESS = 256
+/** Of all addresses: about 10 MB. */
+const MOST_TOKENS = 50_000
 
 /** Ten wrong credentials of an address within a minute: it is not listened to for 1, 2, 4, 8, then 15 minutes. */
 export function createLockOut(elapsedMs: () => number): LockOut {
   const guesses = createBoundedMap<Guesses>(MOST_ADDRESSES)
-  const right = createBoundedMap<readonly string[]>(MOST_ADDRESSES)
+  const right = createRightTokens()
 
   return {
     lockedForMs: (address) => Math.max(0, (guesses.get(address)?.lockedUntil ?? 0) - elapsedMs()),
@@ -53,12 +56,35 @@ export function createLockOut(elapsedMs: () => number): LockOut {
       return lockedMs
     },
 
-    succeeded(address, hash) {
-      const known = right.get(address) ?? []
-      if (known.includes(hash)) return
-      right.set(address, [...known.slice(-MOST_TOKENS + 1), hash])
-    },
+    succeeded: right.add,
+    hasSucceeded: right.has,
+  }
+}
 
-    hasSucceeded: (address, hash) => right.get(address)?.includes(hash) ?? false,
+/**
+ * Which tokens were right lately, per address: those that were used last. Only who holds a right token adds here; the
+ * bounds are for a proxy that hides thousands of callers, and for an address that changes with every request.
+ */
+function createRightTokens(): { add(address: string, hash: string): void; has: LockOut['hasSucceeded'] } {
+  const addresses = new Map<string, Set<string>>()
+  let kept = 0
+
+  return {
+    has: (address, hash) => addresses.get(address)?.has(hash) ?? false,
+
+    add(address, hash) {
+      const tokens = addresses.get(address) ?? new Set<string>()
+      // Both keep the order of use: what is used again goes to the end, and what is dropped is at the start.
+      if (!tokens.delete(hash)) kept += 1
+      tokens.add(hash)
+      addresses.delete(address)
+      addresses.set(address, tokens)
+      const [oldest] = tokens
+      if (tokens.size > MOST_TOKENS_OF_ADDRESS && oldest !== undefined && tokens.delete(oldest)) kept -= 1
+      if (kept <= MOST_TOKENS && addresses.size <= MOST_ADDRESSES) return
+      const [[idle, its] = [address, tokens]] = addresses
+      addresses.delete(idle)
+      kept -= its.size
+    },
   }
 }
