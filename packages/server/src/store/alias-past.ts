@@ -1,6 +1,6 @@
 import { TAG } from '@promptkeep/client/protocol'
 import { type Selectable, sql } from 'kysely'
-import { rolloutTag } from './content-tags.ts'
+import { rolloutNames, rolloutTag } from './content-tags.ts'
 import { isAliasState, isVersionState } from './log-indexes.ts'
 import { aliasesAt } from './past.ts'
 import { readPastVersions } from './past-versions.ts'
@@ -53,6 +53,34 @@ export async function versionStateAt(
     rollout: tags[rolloutTag(alias)],
     tags,
   }
+}
+
+/**
+ * The other versions that the rollout of a past state names and that would not be served as they were then: registered
+ * since, or with another model config. What was deleted since is served by nobody.
+ */
+export async function newInRollout(
+  tx: Tx,
+  dialect: SqlDialect,
+  { model, alias }: AliasOf,
+  { version: own, rollout }: AliasState,
+  seq: number,
+): Promise<readonly number[]> {
+  if (rollout === undefined) return []
+  const { rows } = await sql<{ version: number; is_new: number }>`
+    select c.to_version as version, max(case when c.kind = 'version.registered' then 1 else 0 end) as is_new
+    from changes c join versions v on v.model_id = c.model_id and v.version = c.to_version and v.deleted_at is null
+    where c.model_id = ${model.id} and ${isVersionState()} and c.kind in ('version.registered', 'config.edited')
+      and c.seq > ${seq}
+    group by c.to_version order by c.to_version`.execute(tx)
+  const found: number[] = []
+  for (const { version, is_new } of rows) {
+    if (version === own || !rolloutNames(rollout, version)) continue
+    const digestAt = async (when: number) =>
+      (await versionStateAt(tx, dialect, { model, alias, version }, when)).digest
+    if (is_new === 1 || (await digestAt(seq)) !== (await digestAt(NOW))) found.push(version)
+  }
+  return found
 }
 
 type Row = Pick<Selectable<ChangeTable>, 'seq' | 'restores'>

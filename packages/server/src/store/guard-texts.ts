@@ -57,6 +57,9 @@ export const ONLY_FORCED = {
     'Promptkeep-Reason: <why>)',
 } as const
 
+export const versionsOf = (versions: readonly number[]): string =>
+  `${versions.length === 1 ? 'version' : 'versions'} ${versions.join(', ')}`
+
 /** A command line that may be copied, whatever is in a name. */
 export const command = (...words: readonly (string | number)[]): string =>
   ['promptkeep', ...words.map((word) => shellWord(String(word)))].join(' ')

@@ -4,7 +4,7 @@ import { type Selectable, sql } from 'kysely'
 import { rolloutNames, rolloutTag } from './content-tags.ts'
 import type { StoreContext } from './context.ts'
 import { findFailure, type Judged } from './evidence.ts'
-import { deedOf, MOVE_EVIDENCE, MOVE_REASON, ONLY_FORCED, type Refusal } from './guard-texts.ts'
+import { deedOf, MOVE_EVIDENCE, MOVE_REASON, ONLY_FORCED, type Refusal, versionsOf } from './guard-texts.ts'
 import { toPolicy } from './policies.ts'
 import type { PolicyTable, Tx } from './schema.ts'
 import { type Author, MOVERS, type Policy } from './store.ts'
@@ -25,6 +25,8 @@ export interface GuardedChange {
   readonly alias: string
   /** What a move points it at, or a rollback brings back; absent when it is unset then. */
   readonly to?: Judged | undefined
+  /** Versions that a rollback's weights would serve and that were never in force like that. */
+  readonly unproven?: readonly number[]
   /** What it says now; absent while it is unset. */
   readonly from?: number | undefined
 }
@@ -48,7 +50,7 @@ const policyOf = prepared<{ alias: string }, Selectable<PolicyTable>>(
  * `lockLog`: policies change under the same lock, and so no change slips in between a policy and its check.
  *
  * A move needs all that the policy asks for. A rollback to a version needs its roles and its reason: what comes back was
- * in force before. Everything else cannot be judged by a run, so that where evidence is asked for only force does it;
+ * in force before, unless its rollout names what was not. Everything else cannot be judged by a run, so that where evidence is asked for only force does it;
  * also a rollback to "unset", after which the next move had no baseline to be compared with.
  *
  * @throws {RegistryError} `FORBIDDEN`, with the clause that failed, what was found and what would do
@@ -124,8 +126,11 @@ async function judge(
   if (!policy) return { evidence }
   if (policy.reasonRequired && !hasReason(author))
     return { clause: 'reason', found: 'no reason was given', needed: MOVE_REASON }
-  const { kind, to } = change
-  if (!policy.evidenceRequired || (kind === 'rollback' && to !== undefined)) return { evidence }
+  const { kind, to, unproven = [] } = change
+  if (!policy.evidenceRequired) return { evidence }
+  if (unproven.length > 0)
+    return { clause: 'evidence', ...ONLY_FORCED, found: `${ONLY_FORCED.found}: ${notThen(unproven)}` }
+  if (kind === 'rollback' && to !== undefined) return { evidence }
   if (kind !== 'move' || to === undefined) return { clause: 'evidence', ...ONLY_FORCED }
   if (evidence === undefined)
     return { clause: 'evidence', found: 'no eval run was named', needed: MOVE_EVIDENCE(change) }
@@ -143,6 +148,9 @@ function requireMayForce(author: Author): void {
   if (!hasReason(author))
     throw new InvalidInput(`A forced change needs a reason, for the history keeps it: ${MOVE_REASON}.`)
 }
+
+const notThen = (versions: readonly number[]) =>
+  `its rollout would also serve ${versionsOf(versions)}, registered or edited since`
 
 const hasReason = ({ reason }: Author) => reason !== undefined && reason.trim() !== ''
 

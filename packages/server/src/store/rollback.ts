@@ -5,6 +5,7 @@ import {
   aliasStateAt,
   lastChangeOf,
   NOW,
+  newInRollout,
   rowsOfRollback,
   versionStateAt,
 } from './alias-past.ts'
@@ -14,6 +15,7 @@ import { appendChange, beforeAndAfter, changeOfRequest, lockLog } from './change
 import { rolloutTag } from './content-tags.ts'
 import type { StoreContext } from './context.ts'
 import { aliasesOf, guard, guardAliases } from './guard.ts'
+import { versionsOf } from './guard-texts.ts'
 import { requireModel } from './model-rows.ts'
 import type { Tx } from './schema.ts'
 import type { Rollback } from './store.ts'
@@ -36,7 +38,8 @@ export function rollback(context: StoreContext, wanted: Rollback): Promise<reado
     requireExpected(wanted, current?.version)
     const target = await targetOf(tx, subject, wanted.toSeq)
     const past = await aliasStateAt(tx, dialect, subject, target.seq)
-    return bringBack(tx, context, { subject, wanted, current, past, restores: target.restores })
+    const unproven = past ? await newInRollout(tx, dialect, subject, past, target.seq) : []
+    return bringBack(tx, context, { subject, wanted, current, past, unproven, restores: target.restores })
   })
 }
 
@@ -119,11 +122,13 @@ interface Restoring {
   readonly wanted: Rollback
   readonly current: AliasState | undefined
   readonly past: AliasState | undefined
+  /** Versions that the rollout of then would serve and that never were in force like that. */
+  readonly unproven: readonly number[]
   readonly restores: number
 }
 
 async function bringBack(tx: Tx, context: StoreContext, restoring: Restoring): Promise<readonly Change[]> {
-  const { subject, wanted, current, past, restores } = restoring
+  const { subject, wanted, current, past, unproven, restores } = restoring
   const { model, alias } = subject
   const at = context.now()
   const from = current?.version
@@ -141,7 +146,8 @@ async function bringBack(tx: Tx, context: StoreContext, restoring: Restoring): P
   if (isEdited && !context.allowModelConfigEdit) throw editedSince(restoring)
 
   const to = { version: past.version, digest: past.digest ?? null }
-  const permit = await guard(tx, context, { kind: 'rollback', model, alias, from, to }, wanted)
+  const permit = await guard(tx, context, { kind: 'rollback', model, alias, from, to, unproven }, wanted)
+  if (unproven.length > 0 && wanted.force !== true) throw servesOthers(restoring)
   // Its other aliases serve the same version: for them this is an edit like every other.
   const others = isEdited ? (await aliasesOf(tx, model.id, to.version)).filter((one) => one !== alias) : []
   const overruled = await guardAliases(tx, context, { kind: 'config', model, aliases: others }, wanted)
@@ -250,6 +256,14 @@ function nothingToDo({ subject: { model, alias }, current, restores }: Restoring
     current?.version ?? null,
   )
 }
+
+const servesOthers = ({ subject: { model, alias }, current, past, unproven }: Restoring) =>
+  new Conflict(
+    `The rollout that the alias ${alias} of ${model.name} had then would also serve ${versionsOf(unproven)}, which ` +
+      'did not say then what it says now: registered since, or with another model config. That was never in force. Name ' +
+      `another change, point the alias at version ${past?.version} by a move, or force the rollback as an admin.`,
+    current?.version ?? null,
+  )
 
 const editedSince = ({ subject: { model, alias }, current, past }: Restoring) =>
   new Conflict(

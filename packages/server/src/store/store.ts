@@ -243,7 +243,8 @@ export interface HistoryStore {
   /**
    * Brings back what an alias said: version, rollout and, where the store was opened for such edits, model config. One or
    * more changes that carry `restores`, that of the alias last. What its policy asks is a role and, if so set, a reason;
-   * never new evidence, for it has been in force before.
+   * never new evidence, for it has been in force before. A rollout of then that would serve a version registered or edited
+   * since was not: that takes force, whatever the policy, and is a `Conflict` where the policy does not refuse it.
    * @throws {InvalidInput} when the row does not say what this alias was, or says it of an earlier prompt of this name
    * @throws {PromptNotFound} @throws {VersionNotFound} when that version was deleted since @throws {Conflict}
    */

@@ -1,6 +1,7 @@
 import { digestOf, TAG } from '@promptkeep/client/protocol'
 import { describe, expect, it } from 'vitest'
 import { ANYBODY, type Rollback, type Store } from '../store.ts'
+import { admin, guarded, promote, promoter, refusedFor, runOf, writer } from './policy-support.ts'
 import { ada, draftOf, type OpenStore, opened, promptTags, withPrompt } from './support.ts'
 
 const rollout = `${TAG.rolloutPrefix}production`
@@ -118,6 +119,66 @@ export function describeRollback(open: OpenStore) {
       expect(await back(store)).toMatchObject([{ kind: 'alias.moved', from: 1, to: 2, restores: 8 }])
       // And each of its rows stands for all of it.
       expect(await back(store, { toSeq: 9 })).toMatchObject([{ kind: 'alias.moved', from: 2, to: 1 }])
+    })
+
+    it('serves no version by a rollout of then that was registered since, except by force', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one', 'two')
+      await point(store, 1)
+      await store.versions.setTag('x', 1, rollout, '{"1": 50, "3": 50}', ada) // 4
+      await point(store, 2)
+      await store.versions.create(await draftOf('x', 'four, as it were'), ada) // 6
+      const refused = {
+        code: 'CONFLICT',
+        current: 2,
+        message: expect.stringMatching(/would also serve version 3, .* registered since/),
+      }
+      await expect(back(store)).rejects.toMatchObject(refused)
+      await store.versions.deleteTag('x', 1, rollout, ada) // 7
+      await expect(back(store, { toSeq: 4 })).rejects.toMatchObject(refused)
+      expect(await logged(store, 7)).toEqual([])
+      expect(await says(store)).toBe(2)
+      // Without weights it is what it was.
+      expect(await back(store, { toSeq: 3 })).toMatchObject([{ to: 1 }])
+      await point(store, 2)
+      await back(store, { toSeq: 4, force: true })
+      expect((await store.versions.get('x', 1)).tags[rollout]).toBe('{"1": 50, "3": 50}')
+      await point(store, 2)
+      // From here on it had been in force with version 3.
+      expect(await back(store)).toMatchObject([{ from: 2, to: 1 }])
+    })
+
+    it('serves no version by a rollout of then whose model config was edited since', async () => {
+      const store = await opened(open, { allowModelConfigEdit: true })
+      await withPrompt(store, 'x', 'one', 'two', 'three')
+      await point(store, 1)
+      await store.versions.setTag('x', 1, rollout, '{"1": 50, "3": 50}', ada)
+      await point(store, 2)
+      await store.versions.setTag('x', 3, TAG.modelConfig, '{"temperature": 1}', ada)
+      await expect(back(store)).rejects.toMatchObject({
+        code: 'CONFLICT',
+        message: expect.stringMatching(/would also serve version 3/),
+      })
+      await store.versions.deleteTag('x', 3, TAG.modelConfig, ada)
+      expect(await back(store)).toMatchObject([{ from: 2, to: 1 }])
+    })
+
+    it('asks for force where evidence is asked for and the rollout of then serves another version', async () => {
+      const store = await guarded(open)
+      await store.versions.setTag('memory', 1, rollout, '{"4":90}', {
+        ...admin,
+        force: true,
+        reason: 'a try',
+      })
+      await promote(store, { evidence: await runOf(store) })
+      await store.versions.create(await draftOf('memory', 'sly'), writer)
+      const undo = { name: 'memory', alias: 'production', reason: 'worse' }
+      await expect(store.history.rollback({ ...undo, ...promoter })).rejects.toMatchObject(
+        refusedFor('evidence', 'would also serve version 4', 'forces it'),
+      )
+      expect((await store.aliases.find('memory', 'production'))?.version).toBe(2)
+      const changes = await store.history.rollback({ ...undo, ...admin, force: true })
+      expect(changes).toMatchObject([{ to: 1, forced: true }])
     })
 
     it('brings back the model config and its digest where edits are allowed', async () => {
