@@ -317,6 +317,7 @@ describe('the log', () => {
         level: 30,
         time: expect.any(String),
         event: 'request.completed',
+        requestId: expect.stringMatching(/^\S+$/),
         correlationId: 'log-1',
         method: 'POST',
         path: `${MLFLOW}/registered-models/create`,
@@ -330,6 +331,10 @@ describe('the log', () => {
       { event: 'request.completed', status: 200 },
     ])
     expect(logged('log-4')).toMatchObject([{ event: 'request.completed', status: 404 }])
+    const completed = ['log-1', 'log-2', 'log-3', 'log-4'].flatMap((id) =>
+      logged(id).filter(({ event }) => event === 'request.completed'),
+    )
+    expect(new Set(completed.map(({ requestId }) => requestId)).size).toBe(4)
     expect(lines.filter((line) => line.includes(secret))).toEqual([])
   })
 })
