@@ -152,15 +152,19 @@ describe.each(databases)('bad input on $database', (on) => {
         await invalid(() => post(`${OWN}/seed`, { name, alias: 'production', template: 'x' })),
       ).toContain('name')
     })
-    it.each(['with space', 'prömpt', 'a@b', 'a\nb'])('%j is no name on our own routes', async (name) => {
-      const said = await invalid(() => post(`${OWN}/seed`, { name, alias: 'production', template: 'x' }))
-      expect(said).toContain(`name must be letters, digits, "_", "." and "-"`)
-      expect(said).toContain(JSON.stringify(name))
-      expect(await invalid(() => post(`${OWN}/alias`, { name, alias: 'production', version: 1 }))).toContain(
-        'name',
-      )
-      expect(await invalid(() => get(`${OWN}/changes`, { prompt: name }))).toContain('prompt')
-    })
+    it.each(['with space', 'prömpt', 'a@b', 'a\nb'])(
+      '%j is no name to write on our own routes',
+      async (name) => {
+        const said = await invalid(() => post(`${OWN}/seed`, { name, alias: 'production', template: 'x' }))
+        expect(said).toContain(`name must be letters, digits, "_", "." and "-"`)
+        expect(said).toContain(JSON.stringify(name))
+        expect(
+          await invalid(() => post(`${OWN}/alias`, { name, alias: 'production', version: 1 })),
+        ).toContain('name')
+        // MLflow's routes take it, and so it may be asked for.
+        expect(await absent(() => get(`${OWN}/changes`, { prompt: name }))).toContain(name)
+      },
+    )
     it('a text of 100,001 characters is too long; 100,000 of two units each are not (see http-safety.test.ts)', async () => {
       const version = (text: string) => ({ name: known.name, source: 'dummy-source', tags: promptTags(text) })
       const long = '😀'.repeat(100_001)

@@ -1,10 +1,11 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { type ChangeKind, checkName, checkText, fromChange, refuse } from '@promptkeep/client/protocol'
+import { type ChangeKind, checkText, fromChange, refuse } from '@promptkeep/client/protocol'
 import { CHANGE_KINDS } from '../change-kinds.ts'
 import type { ServerEnv } from '../env.ts'
 import type { Store } from '../store/store.ts'
+import { checkKnownName } from './known-name.ts'
 import { aliasName } from './mlflow/rules.ts'
-import { anyAlias, kindsWithCommas, plainText, promptName } from './own-fields.ts'
+import { anyAlias, anyPromptName, kindsWithCommas, plainText } from './own-fields.ts'
 import { refuseInvalid } from './own-request.ts'
 import { Change, json, Refusal, text } from './own-schemas.ts'
 import { timeQuery } from './time-query.ts'
@@ -23,7 +24,7 @@ const changesOf = createRoute({
     'made. The filters do not narrow it. Its events are `hello`, `change`, `heartbeat` and `reset`.',
   request: {
     query: z.object({
-      prompt: promptName.optional(),
+      prompt: anyPromptName.optional(),
       kind: kindsWithCommas.optional(),
       alias: anyAlias.optional(),
       actor: plainText.optional(),
@@ -71,7 +72,7 @@ export const changes = ({ changes: log, prompts }: Store) =>
   new OpenAPIHono<ServerEnv>({ defaultHook: refuseInvalid }).openapi(changesOf, async (c) => {
     const { kind, limit, page_token: token, ...filter } = c.req.valid('query')
     const { prompt, alias, actor } = filter
-    if (prompt !== undefined) checkName(prompt, 'prompt')
+    if (prompt !== undefined) checkKnownName(prompt, 'prompt')
     if (alias !== undefined) aliasName(alias)
     if (actor !== undefined) checkText(actor, 'actor')
     const kinds = kind === undefined ? [] : readKinds(kind)

@@ -66,6 +66,29 @@ describe('resolve', () => {
     })
   })
 
+  it('answers for every name that MLflow takes, as history and rollback do', async () => {
+    const name = 'my prompt@é "x" 100% 日本'
+    await prompt(name, 'one', 'two')
+    await point(name, 'production', 1)
+    await point(name, 'production', 2)
+    const of = encodeURIComponent(name)
+    expect(await get(`resolve?names=memory,${of}`)).toMatchObject({
+      status: 200,
+      body: { prompts: [{ name: 'memory' }, { name, model_version: { version: '2' } }] },
+    })
+    expect((await get(`resolve?names=${of}&at=${now}`)).body).toMatchObject({
+      prompts: [{ name, version: 2 }],
+    })
+    expect((await get(`changes?prompt=${of}`)).body).toMatchObject({ changes: { length: 4 } })
+    const rolled = await post('rollback', { name, reason: 'worse' })
+    expect(rolled).toMatchObject({ status: 200, body: { changes: [{ prompt: name, from: 2, to: 1 }] } })
+    for (const bad of ['', ' ', 'a/b', 'a:b', '.', '..', '..a', 'a%00b', 'x'.repeat(1001)])
+      for (const path of [`resolve?names=memory,${bad}`, `changes?prompt=${bad}`])
+        expect([path, (await get(path)).status]).toEqual([path, 400])
+    for (const bad of ['', ' ', 'a/b', '..'])
+      expect((await post('rollback', { name: bad, reason: 'x' })).status).toBe(400)
+  })
+
   it('answers 304 while nothing of it changed, and says in both how far the log is', async () => {
     const first = await ask('resolve?names=memory')
     const etag = first.headers.get('etag') ?? ''
@@ -122,9 +145,9 @@ describe('resolve', () => {
 
   it.each([
     ['', 'names is required: it must be a text'],
-    ['names=', 'names must be letters, digits'],
-    ['names=a,,b', 'names must be letters, digits'],
-    ['names=a%00', 'names must be letters, digits'],
+    ['names=', 'names must be a text without "/" and ":"'],
+    ['names=a,,b', 'names must be a text without "/" and ":"'],
+    ['names=a%00', 'names holds the character U+0000'],
     ['names=a&alias=', 'alias must be letters, digits'],
     ['names=a&alias=v3', 'alias must be an alias; for a version by number'],
     ['names=a&alias=x,x', 'alias must be each alias once in a chain'],
@@ -264,7 +287,7 @@ describe('rollback', () => {
     [{ alias: 'staging' }, 400, 'The alias staging of memory was never set'],
     [{ expected: 0 }, 400, 'expected must be a whole number from 1'],
     [{ request_id: '' }, 400, 'request_id must be a text of 1 to 200 characters'],
-    [{ name: 'a b' }, 400, 'name must be letters'],
+    [{ name: 'a/b' }, 400, 'name must be a text without'],
     [{ name: 'ghost' }, 404, 'Registered Model with name=ghost not found'],
   ])('refuses %j', async (more, status, message) => {
     const answer = await rollback(more)

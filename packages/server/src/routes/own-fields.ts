@@ -9,6 +9,9 @@ import { text, whole } from './own-schemas.ts'
  */
 
 const NAME = '[A-Za-z0-9_.\\-]+'
+/** In these, `except` is what no name that is asked for may hold. */
+const knownName = (except: string): string =>
+  `(?!\\.\\.|\\.(,|$))[^${except}]*[^\\s\\uFEFF${except}][^${except}]*`
 const ALIAS = '[\\p{L}\\p{N}_\\-]+'
 const DAY = '\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])'
 const CLOCK = '([01]\\d|2[0-3]):[0-5]\\d'
@@ -24,6 +27,13 @@ export const promptName = text.openapi({
   pattern: `^(?!\\.{1,2}$)${NAME}$`,
 })
 
+/** As `checkKnownName` has it: whatever MLflow's routes take. */
+export const anyPromptName = text.openapi({
+  minLength: 1,
+  maxLength: LIMIT.name,
+  pattern: `^${knownName('/:\\u0000')}$`,
+})
+
 /** As `checkAlias` has it: without what is reserved. */
 export const settableAlias = text.openapi({
   minLength: 1,
@@ -34,7 +44,7 @@ export const settableAlias = text.openapi({
 /** An alias to look for. */
 export const anyAlias = text.openapi({ maxLength: LIMIT.alias, pattern: `^(${ALIAS})?$` })
 
-export const namesWithCommas = text.openapi({ minLength: 1, pattern: listOf(NAME) })
+export const namesWithCommas = text.openapi({ minLength: 1, pattern: listOf(knownName('/:,\\u0000')) })
 export const aliasesWithCommas = text.openapi({ minLength: 1, pattern: listOf(ALIAS) })
 export const kindsWithCommas = text.openapi({
   description: `a list with commas of ${CHANGE_KINDS.join(', ')}`,

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { checkChain, checkName, fromChange, refuse } from '@promptkeep/client/protocol'
+import { checkChain, fromChange, refuse } from '@promptkeep/client/protocol'
 import type { ServerEnv } from '../env.ts'
 import type { HistoryStore, PastVersion, Store } from '../store/store.ts'
+import { checkKnownName } from './known-name.ts'
 import { WireVersion } from './mlflow/answers.ts'
 import { wireVersion } from './mlflow/wire.ts'
 import { aliasesWithCommas, namesWithCommas } from './own-fields.ts'
@@ -43,7 +44,9 @@ const resolveNames = createRoute({
     'there is not is listed. The ETag is over the answer without `seq`; the header Promptkeep-Seq has it also on 304.',
   request: {
     query: z.object({
-      names: namesWithCommas.openapi({ description: `at most ${MOST_NAMES}, with commas` }),
+      names: namesWithCommas.openapi({
+        description: `at most ${MOST_NAMES}, with commas; a name that holds a comma cannot be asked for`,
+      }),
       alias: aliasesWithCommas
         .default('production')
         .openapi({ description: `an alias, or a chain of at most ${MOST_ALIASES} with commas` }),
@@ -114,7 +117,7 @@ const wirePast = ({ name, alias, version, digest, rollout, content, since }: Pas
 /** @throws {InvalidInput} */
 function readNames(given: string): readonly string[] {
   const names = given.split(',')
-  for (const name of names) checkName(name, 'names')
+  for (const name of names) checkKnownName(name, 'names')
   const different = [...new Set(names)]
   if (different.length > MOST_NAMES) refuse('names', different.length, `at most ${MOST_NAMES} names`)
   return different

@@ -1,7 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import {
   checkAlias,
-  checkName,
   checkNote,
   checkVersion,
   fromChange,
@@ -11,7 +10,8 @@ import {
 import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
 import type { ChangeStore, Store } from '../store/store.ts'
-import { expectedVersion, promptName, saidNote, settableAlias } from './own-fields.ts'
+import { checkKnownName } from './known-name.ts'
+import { anyPromptName, expectedVersion, saidNote, settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { Change, Elsewhere, json, jsonRequest, Refusal, requestId } from './own-schemas.ts'
 
@@ -19,7 +19,7 @@ const seqForm = 'the number of a change: a whole number of at least 1'
 
 const Wanted = z.object(
   {
-    name: promptName,
+    name: anyPromptName,
     alias: settableAlias.optional(),
     to_seq: z.int(seqForm).min(1, seqForm).optional(),
     reason: saidNote,
@@ -63,7 +63,7 @@ export function rollback({ history, changes }: Store, log: Logger) {
       request_id: requestId,
       ...given
     } = c.req.valid('json')
-    checkName(name)
+    checkKnownName(name)
     if (given.alias !== undefined) checkAlias(given.alias)
     if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
     checkNote(reason, 'reason')

@@ -1,7 +1,8 @@
+import { LIMIT } from '@promptkeep/client/protocol'
 import { sql } from 'kysely'
 import { rolloutTag } from './content-tags.ts'
 import type { StoreContext } from './context.ts'
-import { command, type Refusal } from './guard-texts.ts'
+import { command, ONLY_FORCED, type Refusal } from './guard-texts.ts'
 import type { RunTable, Tx } from './schema.ts'
 import { readTag } from './tags.ts'
 import { readVerdict, VERDICT_TAG } from './verdicts.ts'
@@ -50,6 +51,7 @@ export async function findFailure(
   deps: Deps,
   claim: Claim,
 ): Promise<Refusal | { readonly evidence: string }> {
+  if (!canBeJudged(claim)) return cannotBeJudged(claim)
   const id = claim.reference.replace(/^runs:\//, '')
   const { rows } = await sql<RunTable>`
     select * from runs where id = ${id} ${deps.dialect.forUpdate}`.execute(tx)
@@ -70,6 +72,19 @@ export async function findFailure(
     invalidFailure(claim, read)
   return failure ?? { evidence: `runs:/${id}` }
 }
+
+/** A run says what it judged in params, and MLflow takes not every key. */
+const keyOf = ({ model }: Claim) => `prompt_digest.${model.name}`
+const canBeJudged = (claim: Claim) =>
+  /^[/\p{L}\p{N}_.\- :]*$/u.test(keyOf(claim)) && [...keyOf(claim)].length <= LIMIT.tagKey
+
+const cannotBeJudged = (claim: Claim): Refusal => ({
+  clause: 'version',
+  found:
+    `no run can say that it judged ${JSON.stringify(claim.model.name.slice(0, 300))}, for no param can be called ` +
+    `prompt_digest.<that name>: its key holds letters, digits, spaces and _ - . : / only, and at most ${LIMIT.tagKey} characters`,
+  needed: ONLY_FORCED.needed,
+})
 
 async function isActive(tx: Tx, { stage, experiment_id }: RunTable): Promise<boolean> {
   const experiment = await tx

@@ -67,6 +67,19 @@ export function describeEvidence(open: OpenStore) {
       expect(await promote(store, { evidence: await runOf(store) })).toMatchObject({ to: 2 })
     })
 
+    it.each(['my prompt@é', `long-${'x'.repeat(300)}`])(
+      'clause version: no run can judge %s',
+      async (name) => {
+        const store = await guarded(open)
+        await withPrompt(store, name, 'one')
+        const evidence = await runOf(store)
+        await expect(promote(store, { evidence }, 1, name)).rejects.toMatchObject(
+          refusedFor('version', 'no run can say', 'forces it'),
+        )
+        await promote(store, { ...admin, force: true, reason: 'it has this name' }, 1, name)
+      },
+    )
+
     it('clause run: there must be one', async () => {
       const store = await guarded(open)
       for (const evidence of ['', 'runs:/', 'no-such-run', "' or 1=1 --", 'runs:/runs:/x'])
