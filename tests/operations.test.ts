@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -163,6 +172,30 @@ describe('one server a SQLite file', { timeout: 60_000 }, () => {
     writeFileSync(`${database}.lock`, '{"pid": 1')
     await expect(startOn(database)).rejects.toBeInstanceOf(StartError)
     utimesSync(`${database}.lock`, 0, 0)
+    await startOn(database)
+  })
+
+  it.each(['yesterday', 1e300, null, {}])('a lock since %j is told like any other', async (since) => {
+    const database = join(await folder(), 'registry.db')
+    const holder = { ...(await ownIdentity()), id: 'x', what: 'A server', since }
+    writeFileSync(`${database}.lock`, JSON.stringify(holder))
+    await expect(startOn(database)).rejects.toThrow(/A server \(process \d+ on .*, since an unknown time\)/)
+  })
+
+  it('a file with a second name is served under none of them, save what a killed restore put aside', async () => {
+    const dir = await folder()
+    const database = join(dir, 'registry.db')
+    await (await startOn(database)).stop()
+    linkSync(database, join(dir, 'registry.db.20260101T000000Z.replaced'))
+    const first = await startOn(database)
+    linkSync(database, join(dir, 'other.db'))
+    const second = serve('other.db', dir)
+    expect(await second.outcome).toBe(2)
+    expect(second.said()).toMatch(/other\.db has 3 names \(hard links\).* remove all but one/)
+    expect(existsSync(join(dir, 'other.db.lock'))).toBe(false)
+    await first.stop()
+    await expect(startOn(database)).rejects.toThrow(/3 names/)
+    rmSync(join(dir, 'other.db'))
     await startOn(database)
   })
 

@@ -12,7 +12,7 @@ import {
   sqlitePath,
 } from '@promptkeep/sql'
 import { withoutPassword } from './config.ts'
-import { LockHeld, takeLock } from './lock-file.ts'
+import { LinkedTwice, LockHeld, takeLock } from './lock-file.ts'
 import { migrations } from './store/migrations/index.ts'
 
 /** A backup cannot be made or restored: `message` says why and what to do. */
@@ -155,7 +155,8 @@ async function fileOf(url: string, look = async (_path: string) => {}): Promise<
 
 async function lockFor(database: string, now: () => number) {
   return takeLock(database, { what: 'A restore', now }).catch((cause: unknown) => {
-    if (cause instanceof LockHeld) throw new BackupError(cause.message, { cause })
+    if (cause instanceof LockHeld || cause instanceof LinkedTwice)
+      throw new BackupError(cause.message, { cause })
     throw cause
   })
 }

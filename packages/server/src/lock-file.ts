@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { link, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ownIdentity, type ProcessIdentity, startTimeOf } from './process-identity.ts'
 
@@ -21,6 +22,18 @@ export interface LockFile {
   release(): Promise<void>
 }
 
+/** The file has a second name, whose lock and write-ahead log would be others: two servers would break it. */
+export class LinkedTwice extends Error {
+  override readonly name = 'LinkedTwice'
+
+  constructor(file: string, names: number) {
+    super(
+      `The database ${file} has ${names} names (hard links). SQLite keeps a log beside each name, so two servers that use ` +
+        'different names break it. Find the others with find -inum, remove all but one, or copy the file with promptkeep backup',
+    )
+  }
+}
+
 /** Somebody else holds it: `message` says who, and what to do. */
 export class LockHeld extends Error {
   override readonly name = 'LockHeld'
@@ -30,7 +43,7 @@ export class LockHeld extends Error {
     const { what, pid, host, url, since } = holder
     const where = url === undefined ? '' : `, ${url}`
     super(
-      `${what} (process ${pid} on ${host}${where}, since ${new Date(since).toISOString()}) uses this database: ` +
+      `${what} (process ${pid} on ${host}${where}, since ${timeOf(since)}) uses this database: ` +
         `${hint}. Its lock is ${file}`,
     )
     this.holder = holder
@@ -58,12 +71,32 @@ const TAKEOVER_MS = 5000
  * many that try, one succeeds.
  *
  * @param database - True name of the file (`sqliteFile`): two names would be two locks.
- * @throws {LockHeld}
+ * @throws {LockHeld} @throws {LinkedTwice}
  */
 export async function takeLock(database: string, options: LockOptions): Promise<LockFile> {
+  await requireOneName(database)
   const self = options.self ?? (await ownIdentity())
   return take(`${database}.lock`, { ...options, self })
 }
+
+async function requireOneName(database: string): Promise<void> {
+  const found = await identityOf(database)
+  if (found === undefined || found.nlink <= 1) return
+  // A restore that was killed left one: `<database>.<time>.replaced`, which nobody serves.
+  const folder = dirname(database)
+  const aside = (await readdir(folder)).filter(
+    (name) => name.startsWith(`${basename(database)}.`) && name.endsWith('.replaced'),
+  )
+  const its = await Promise.all(aside.map((name) => identityOf(join(folder, name))))
+  const same = its.filter((one) => one?.ino === found.ino && one.dev === found.dev)
+  if (found.nlink - same.length > 1) throw new LinkedTwice(database, found.nlink)
+}
+
+const identityOf = (file: string) =>
+  stat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
 
 async function take(
   file: string,
@@ -185,3 +218,9 @@ async function whyHeld(
 }
 
 const touch = (file: string, at: number) => utimes(file, at / 1000, at / 1000).catch(() => {})
+
+/** A lock that others wrote may say anything, and who holds it must be told all the same. */
+function timeOf(since: unknown): string {
+  const time = new Date(typeof since === 'number' ? since : Number.NaN)
+  return Number.isNaN(time.getTime()) ? 'an unknown time' : time.toISOString()
+}

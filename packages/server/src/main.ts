@@ -9,7 +9,7 @@ import { accessOf, needsTokens } from './auth/access.ts'
 import { type Config, withoutPassword } from './config.ts'
 import type { Live } from './live/live.ts'
 import { createLocalLive } from './live/local.ts'
-import { type LockFile, LockHeld, takeLock } from './lock-file.ts'
+import { LinkedTwice, type LockFile, LockHeld, takeLock } from './lock-file.ts'
 import { createMetrics } from './metrics.ts'
 import { openStore } from './store/open-store.ts'
 import { VERSION } from './version.ts'
@@ -116,7 +116,8 @@ async function lockDatabase({ DATABASE_URL }: Config, log: Logger): Promise<Lock
       onLost: () => log.error({ lock: `${file}.lock` }, 'database.lock_lost'),
     })
   } catch (cause) {
-    if (cause instanceof LockHeld) throw new StartError(`${cause.message}.`, { cause })
+    if (cause instanceof LockHeld || cause instanceof LinkedTwice)
+      throw new StartError(`${cause.message}.`, { cause })
     const { message } = cause as Error
     throw new StartError(`The database's lock ${file}.lock cannot be made: ${message}`, { cause })
   }
