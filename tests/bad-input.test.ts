@@ -174,6 +174,87 @@ describe.each(databases)('bad input on $database', (on) => {
       const seed = { name: 'new', alias: 'production', template: long }
       expect(await invalid(() => post(`${OWN}/seed`, seed))).toContain('100001 characters; at most 100000')
     })
+    it('a description of 6,001 characters is too long wherever it is written; 6,000 are not', async () => {
+      await must(
+        post(`${MLFLOW}/registered-models/create`, { name: 'wordy', description: '😀'.repeat(6000) }),
+      )
+      const tags = promptTags('x')
+      const version = { name: 'wordy', source: 'dummy-source', tags, description: 'x'.repeat(6000) }
+      await must(post(`${MLFLOW}/model-versions/create`, version))
+      const long = 'x'.repeat(6001)
+      for (const [method, path, body] of [
+        ['POST', 'registered-models/create', { name: 'wordier' }],
+        ['PATCH', 'registered-models/update', { name: 'wordy' }],
+        ['POST', 'model-versions/create', version],
+        ['PATCH', 'model-versions/update', { name: 'wordy', version: '1' }],
+      ] as const)
+        expect(
+          await ask(server.url, {
+            method,
+            path: `${MLFLOW}/${path}`,
+            body: JSON.stringify({ ...body, description: long }),
+            headers: json,
+          }),
+          path,
+        ).toMatchObject({
+          status: 400,
+          body: {
+            error_code: 'INVALID_PARAMETER_VALUE',
+            message: "'description' has 6001 characters; at most 6000 are allowed",
+          },
+        })
+    })
+
+    it('a whole token is refused wherever it would be kept, without being repeated', async () => {
+      const token = `pk_abcdefghijkl_${'x'.repeat(43)}`
+      await must(post(`${MLFLOW}/registered-models/create`, { name: 'leaky' }))
+      await must(
+        post(`${MLFLOW}/model-versions/create`, {
+          name: 'leaky',
+          source: 'dummy-source',
+          tags: promptTags('pk_…'),
+        }),
+      )
+      const note = `see ${token}!`
+      const seed = { name: 'leakier', alias: 'production', template: 'x' }
+      const move = { name: 'leaky', alias: 'production', version: 1 }
+      const version = { name: 'leaky', version: '1' }
+      const header = { 'promptkeep-reason': encodeURIComponent(note) }
+      const asked: readonly (readonly [method: string, path: string, body: object, headers?: object])[] = [
+        ['POST', `${MLFLOW}/registered-models/create`, { name: 'leakier', description: note }],
+        ['PATCH', `${MLFLOW}/registered-models/update`, { name: 'leaky', description: note }],
+        ['POST', `${MLFLOW}/registered-models/set-tag`, { name: 'leaky', key: 'k', value: note }],
+        [
+          'POST',
+          `${MLFLOW}/model-versions/create`,
+          { name: 'leaky', source: 'dummy-source', tags: promptTags('x'), description: note },
+        ],
+        [
+          'POST',
+          `${MLFLOW}/model-versions/create`,
+          { name: 'leaky', source: 'dummy-source', tags: promptTags(note) },
+        ],
+        ['PATCH', `${MLFLOW}/model-versions/update`, { ...version, description: note }],
+        ['POST', `${MLFLOW}/model-versions/set-tag`, { ...version, key: 'k', value: note }],
+        ['DELETE', `${MLFLOW}/model-versions/delete`, version, header],
+        ['POST', `${OWN}/alias`, { ...move, reason: note }],
+        ['POST', `${OWN}/alias`, { ...move, evidence: note }],
+        ['POST', `${OWN}/rollback`, { name: 'leaky', reason: note }],
+        ['POST', `${OWN}/seed`, { ...seed, commit_message: note }],
+        ['POST', `${OWN}/seed`, { ...seed, description: note }],
+        ['POST', `${OWN}/seed`, { ...seed, template: note }],
+        ['POST', `${OWN}/seed`, { ...seed, tags: { k: note } }],
+      ]
+      for (const [method, path, body, headers] of asked) {
+        const question = { method, path, body: JSON.stringify(body), headers: { ...json, ...headers } }
+        const answer = await ask(server.url, question)
+        const at = `${path} ${Object.keys(body)}`
+        expect(answer, at).toMatchObject({ status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE' } })
+        expect(JSON.stringify(answer.body), at).toMatch(/holds a token .* revoke it/)
+        expect(JSON.stringify(answer.body), at).not.toContain(token)
+      }
+    })
+
     it("broken JSON is an empty body on MLflow's routes, and named on ours", async () => {
       expect(await invalid(() => post(`${MLFLOW}/registered-models/create`, '{"name": "x"'))).toContain(
         "Missing value for required parameter 'name'",

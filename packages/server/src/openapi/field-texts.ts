@@ -1,4 +1,5 @@
 import { LIMIT } from '@promptkeep/client/protocol'
+import { MAX_DESCRIPTION } from '../routes/mlflow/rules.ts'
 
 export interface FieldText {
   readonly text: string
@@ -25,7 +26,10 @@ export const FIELD_TEXTS: Readonly<Record<string, FieldText>> = {
   ),
   version: said('number of the version: 1 to 2147483647', 3),
   expected: said('compare-and-set: the version that the alias must say now, null: it must be unset', 2),
-  reason: said(`why, for the change log: at most ${LIMIT.message} characters`, 'answers were too long'),
+  reason: said(
+    `why, for the change log: at most ${LIMIT.message} characters, and no token in it`,
+    'answers were too long',
+  ),
   evidence: said(
     'the eval run that judged the version: its id, or `runs:/<id>`; where a policy asks for one',
   ),
@@ -36,8 +40,12 @@ export const FIELD_TEXTS: Readonly<Record<string, FieldText>> = {
     `the text, or chat messages of \`role\` and \`content\`: at most ${LIMIT.text} characters; variables in {{ double }} braces`,
     'Hello {{ name }}',
   ),
-  description: said(`at most ${LIMIT.message} characters on our own routes`),
-  commit_message: said(`what is new in this version: at most ${LIMIT.message} characters`),
+  description: said(
+    `at most ${MAX_DESCRIPTION} characters, ${LIMIT.message} on our own routes, and no token in it`,
+  ),
+  commit_message: said(
+    `what is new in this version: at most ${LIMIT.message} characters, and no token in it`,
+  ),
   model_config: said(
     'settings for the model, in MLflow’s snake_case: `model_name`, `temperature`, `max_tokens`, …',
   ),

@@ -4,7 +4,6 @@ import {
   checkJsonObject,
   checkModelConfig,
   checkName,
-  checkNote,
   checkTags,
   checkTemplate,
   checkVersion,
@@ -27,6 +26,7 @@ import { expectedVersion, note, promptName, settableAlias, versionNumber } from 
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { Change, Elsewhere, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
 import { MODEL_CONFIG, TAGS, TEMPLATE } from './seed-fields.ts'
+import { checkNotes, requireNoToken } from './stored-text.ts'
 
 const Capabilities = z.object({
   server: z.literal('promptkeep'),
@@ -125,6 +125,8 @@ export function governance({ prompts, aliases, changes }: Store, log: Logger) {
       const given = c.req.valid('json')
       const draft = readSeed(given)
       const tags: Record<string, string> = { ...(await versionTags(draft)), [TAG.seeded]: 'true' }
+      for (const [key, value] of Object.entries(tags))
+        requireNoToken(key === TAG.text ? 'template' : `The tag ${JSON.stringify(key)}`, value)
       const { name, alias, commit_message = '', description = commit_message } = given
       const outcome = await prompts.seed(
         {
@@ -147,8 +149,7 @@ export function governance({ prompts, aliases, changes }: Store, log: Logger) {
       checkAlias(alias)
       checkVersion(version)
       if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
-      if (reason !== undefined) checkNote(reason, 'reason')
-      if (evidence !== undefined) checkNote(evidence, 'evidence')
+      checkNotes({ reason, evidence })
       const author = authorOf(c, { reason, evidence, force })
       const last = requestId === undefined ? 0 : (await changes.bounds()).last
       const change = await aliases.move({ name, alias, to: version, expected, requestId, ...author })
@@ -187,8 +188,7 @@ function readSeed(given: z.infer<typeof Seed>) {
   if (model_config !== undefined) checkModelConfig(model_config, 'model_config')
   if (response_format !== undefined) checkJsonObject(response_format, 'response_format')
   if (tags !== undefined) checkTags(tags)
-  if (commit_message !== undefined) checkNote(commit_message, 'commit_message')
-  if (description !== undefined) checkNote(description, 'description')
+  checkNotes({ commit_message, description })
   requireFits('model_config', model_config)
   requireFits('response_format', response_format)
   return {

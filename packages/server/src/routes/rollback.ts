@@ -1,12 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import {
-  checkAlias,
-  checkNote,
-  checkVersion,
-  fromChange,
-  type Logger,
-  refuse,
-} from '@promptkeep/client/protocol'
+import { checkAlias, checkVersion, fromChange, type Logger, refuse } from '@promptkeep/client/protocol'
 import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
 import type { ChangeStore, Store } from '../store/store.ts'
@@ -14,6 +7,7 @@ import { checkKnownName } from './known-name.ts'
 import { anyPromptName, expectedVersion, saidNote, settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { Change, Elsewhere, json, jsonRequest, Refusal, requestId } from './own-schemas.ts'
+import { checkNotes } from './stored-text.ts'
 
 const seqForm = 'the number of a change: a whole number of at least 1'
 
@@ -66,7 +60,7 @@ export function rollback({ history, changes }: Store, log: Logger) {
     checkKnownName(name)
     if (given.alias !== undefined) checkAlias(given.alias)
     if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
-    checkNote(reason, 'reason')
+    checkNotes({ reason })
     if (reason.trim() === '') refuse('reason', reason, 'a text that says why')
     const alias = given.alias ?? (await aliasOf(changes, toSeq)) ?? 'production'
     const author = authorOf(c, { reason, force })

@@ -10,7 +10,15 @@ import { saidIn } from './move-headers.ts'
 import { nextPage } from './page-token.ts'
 import { requireDigest } from './prompt-digest.ts'
 import { readSearch, searchFields } from './registry-search.ts'
-import { isPrompt, modelName, stageName, tagKey, versionNumber, versionTag } from './rules.ts'
+import {
+  descriptionText,
+  isPrompt,
+  modelName,
+  stageName,
+  tagKey,
+  versionNumber,
+  versionTag,
+} from './rules.ts'
 import { listed, tagsOf, wireVersion } from './wire.ts'
 
 const byVersion = { name: required(string), version: required(string) }
@@ -48,7 +56,7 @@ export const modelVersions = (store: Store) => {
             source,
             runId: run_id,
             runLink: run_link,
-            description,
+            description: descriptionText(description),
             tags,
             digest: await requireDigest(tags),
           },
@@ -63,7 +71,7 @@ export const modelVersions = (store: Store) => {
     .patch('/model-versions/update', mlflowRequest({ ...byVersion, description: string }), async (c) => {
       const request = c.get('request')
       const author = authorOf(c, saidIn(c))
-      const updated = await versions.update(...at(request), request.description, author)
+      const updated = await versions.update(...at(request), descriptionText(request.description), author)
       return c.json({ model_version: wireVersion(updated) })
     })
     .delete('/model-versions/delete', mlflowRequest(byVersion), async (c) => {

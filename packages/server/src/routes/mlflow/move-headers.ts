@@ -1,5 +1,6 @@
-import { checkNote, checkVersion, InvalidInput, refuse } from '@promptkeep/client/protocol'
+import { checkVersion, InvalidInput, refuse } from '@promptkeep/client/protocol'
 import type { Said } from '../../author.ts'
+import { checkNotes } from '../stored-text.ts'
 
 /** Headers of a request, by name in any case. */
 interface Request {
@@ -29,7 +30,7 @@ function decoded(name: string, sent: string | undefined): string | undefined {
   const text = decode(sent)
   if (text === undefined)
     throw new InvalidInput(`The header ${name} is no percent-encoded UTF-8: got ${JSON.stringify(sent)}`)
-  checkNote(text, `The header ${name}`)
+  checkNotes({ [`The header ${name}`]: text })
   return text
 }
 

@@ -8,7 +8,16 @@ import { mlflowRequest } from './mlflow-request.ts'
 import { expectedIn, saidIn } from './move-headers.ts'
 import { nextPage } from './page-token.ts'
 import { readSearch, searchFields } from './registry-search.ts'
-import { aliasName, modelName, modelTag, settableAlias, stageName, tagKey, versionNumber } from './rules.ts'
+import {
+  aliasName,
+  descriptionText,
+  modelName,
+  modelTag,
+  settableAlias,
+  stageName,
+  tagKey,
+  versionNumber,
+} from './rules.ts'
 import { listed, tagsOf, wireModel, wireVersion } from './wire.ts'
 
 const byName = { name: required(string) }
@@ -39,7 +48,11 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
         const { name, description, tags } = c.get('request')
         modelName(name)
         for (const tag of tags) modelTag(tag.key, tag.value)
-        const made = await prompts.create({ name, description, tags: tagsOf(tags) })
+        const made = await prompts.create({
+          name,
+          description: descriptionText(description),
+          tags: tagsOf(tags),
+        })
         return c.json({ registered_model: wireModel(made) })
       },
     )
@@ -49,7 +62,9 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
     })
     .patch('/registered-models/update', mlflowRequest({ ...byName, description: string }), async (c) => {
       const { name, description } = c.get('request')
-      return c.json({ registered_model: wireModel(await prompts.update(modelName(name), description)) })
+      return c.json({
+        registered_model: wireModel(await prompts.update(modelName(name), descriptionText(description))),
+      })
     })
     .post(
       '/registered-models/rename',

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import { InvalidInput, LIMIT, TAG, VersionNotFound } from '@promptkeep/client/protocol'
 import type { Tags } from '../../store/store.ts'
+import { requireNoToken } from '../stored-text.ts'
 import { asPythonJson } from './fields.ts'
 
 /*
@@ -12,6 +13,8 @@ import { asPythonJson } from './fields.ts'
 const MAX_NAME_BYTES = 2600
 /** The largest version that every database can hold. */
 const MAX_VERSION = 2_147_483_647
+/** MLflow's columns say 5,000, but its SQLite server takes any length, and 6,000 were recorded. */
+export const MAX_DESCRIPTION = 6000
 
 /** @throws {InvalidInput} */
 export function modelName(name: string, field = 'name'): string {
@@ -71,6 +74,7 @@ export function tagKey(key: string, path = 'key'): string {
 export function modelTag(key: string, value: string): void {
   atMostLong('key', LIMIT.tagKey, tagKey(key))
   atMostLong('value', LIMIT.tagValue, value)
+  requireNoToken('value', value)
 }
 
 /** A tag of a version; the prompt's text is one. @throws {InvalidInput} */
@@ -79,6 +83,21 @@ export function versionTag(key: string, value: string): void {
   if (key === TAG.text && isLonger(value, LIMIT.text))
     throw new InvalidInput(`Prompt text exceeds max length of ${LIMIT.text} characters.`)
   atMostLong('value', LIMIT.tagValue, value)
+  requireNoToken(key === TAG.text ? 'The text of the prompt' : 'value', value)
+}
+
+/**
+ * A description, which of a prompt's version is the commit message. The change log keeps what was said before and after
+ * each edit. @throws {InvalidInput}
+ */
+export function descriptionText<T extends string | undefined>(text: T): T {
+  if (text === undefined) return text
+  if (isLonger(text, MAX_DESCRIPTION))
+    throw new InvalidInput(
+      `'description' has ${Array.from(text).length} characters; at most ${MAX_DESCRIPTION} are allowed`,
+    )
+  requireNoToken('description', text)
+  return text
 }
 
 /** Whether these tags make a prompt; MLflow's server asks in any case here, its search asks exactly. */
