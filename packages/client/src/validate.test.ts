@@ -147,6 +147,7 @@ describe('names, aliases, versions, tags', () => {
     'latest',
     'LATEST',
     'v1',
+    'V٣',
     'V22',
     '',
     'a b',

@@ -23,10 +23,10 @@ export function checkName(name: unknown, field = 'name'): asserts name is string
   if (name.length > LIMIT.name) refuse(field, name, `at most ${LIMIT.name} characters`)
 }
 
-/** @throws {InvalidInput} unless it can be set: not `latest` (any case) and not `v<digits>`, which are reserved */
+/** @throws {InvalidInput} unless it can be set: not `latest` (any case) and not `v<digits>` of any script, which are reserved */
 export function checkAlias(alias: unknown, field = 'alias'): asserts alias is string {
   checkAliasForm(alias, field)
-  if (alias.toLowerCase() === 'latest' || /^v\d+$/i.test(alias)) {
+  if (alias.toLowerCase() === 'latest' || /^v\p{Nd}+$/iu.test(alias)) {
     refuse(field, alias, 'anything but "latest" and "v<number>", which are reserved')
   }
 }

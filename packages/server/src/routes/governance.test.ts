@@ -126,6 +126,12 @@ describe('alias', () => {
     })
     expect(await current()).toBe(2)
   })
+  it.each(['v3', 'v١', 'V𝟗'])('refuses the alias %s, which MLflow reserves', async (alias) => {
+    expect(await move({ alias })).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('reserved') },
+    })
+  })
   it('points it only from where it is expected to be', async () => {
     expect((await move({ expected: 2 })).status).toBe(409)
     expect((await move({ expected: null })).body).toMatchObject({

@@ -38,7 +38,7 @@ export const anyPromptName = text.openapi({
 export const settableAlias = text.openapi({
   minLength: 1,
   maxLength: LIMIT.alias,
-  pattern: `^(?![Ll][Aa][Tt][Ee][Ss][Tt]$)(?![Vv]\\d+$)${ALIAS}$`,
+  pattern: `^(?![Ll][Aa][Tt][Ee][Ss][Tt]$)(?![Vv]\\p{Nd}+$)${ALIAS}$`,
 })
 
 /** An alias to look for. */
