@@ -58,7 +58,7 @@ export const FIELD_TEXTS: Readonly<Record<string, FieldText>> = {
   order_by: said('columns, each with ASC or DESC'),
   page_token: said('`next_page_token` of the page before'),
   next_page_token: said('for the next page; absent on the last one'),
-  limit: said('rows of a page'),
+  limit: said('rows of a page, at most; one of long texts ends earlier, with `next_page_token`'),
   stages: said('None, Staging, Production, Archived; absent: all'),
   stage: said('None, Staging, Production or Archived', 'Staging'),
   archive_existing_versions: said('moves what is in that stage now to Archived'),

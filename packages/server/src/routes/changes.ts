@@ -78,11 +78,11 @@ export const changes = ({ changes: log, prompts }: Store) =>
     const kinds = kind === undefined ? [] : readKinds(kind)
     // The token is the `seq` of the last change that was seen.
     const before = token ? Number(token) : undefined
-    const found = await log.list({ ...filter, kinds, limit: limit + 1, before })
+    const { changes: found, more } = await log.page({ ...filter, kinds, limit, before })
     if (found.length === 0 && prompt !== undefined) await requireKnown(prompt)
-    const page = found.slice(0, limit).map(fromChange) as z.infer<typeof Change>[]
+    const page = found.map(fromChange) as z.infer<typeof Change>[]
     const last = page.at(-1)?.seq
-    const next = found.length > limit && last !== undefined ? { next_page_token: String(last) } : {}
+    const next = more && last !== undefined ? { next_page_token: String(last) } : {}
     return c.json({ changes: page, ...next }, 200)
 
     /** A prompt that is there may have no change yet, and one that was deleted has its own. @throws {PromptNotFound} */

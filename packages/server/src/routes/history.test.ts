@@ -212,6 +212,24 @@ describe('changes of all prompts', () => {
     expect(second.body).not.toHaveProperty('next_page_token')
   })
 
+  it('come in shorter pages where they are long', async () => {
+    await prompt('wordy', 'text')
+    for (const letter of ['a', 'b'])
+      await store.versions.update('wordy', 1, letter.repeat(2_500_000), ANYBODY)
+    const first = await get('changes?prompt=wordy&limit=3')
+    const { changes, next_page_token: token } = first.body as unknown as {
+      changes: { seq: number; kind: string }[]
+      next_page_token: string
+    }
+    expect(changes.map(({ kind }) => kind)).toEqual(['message.edited'])
+    expect(token).toBe(String(changes[0]?.seq))
+    const second = await get(`changes?prompt=wordy&limit=3&page_token=${token}`)
+    expect(second.body).toMatchObject({
+      changes: [{ kind: 'message.edited' }, { kind: 'version.registered' }],
+    })
+    expect(second.body).not.toHaveProperty('next_page_token')
+  })
+
   it('of a prompt that never was are 404; of one that has none yet they are none', async () => {
     expect((await get('changes?prompt=ghost')).status).toBe(404)
     expect((await get('changes?prompt=ghost&kind=alias.moved')).status).toBe(404)

@@ -2,7 +2,7 @@ import type { Change } from '@promptkeep/client/protocol'
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import { toChange } from './change-row.ts'
 import type { ChangeTable, Db } from './schema.ts'
-import type { ChangeFilter } from './store.ts'
+import type { ChangeFilter, ChangePage } from './store.ts'
 
 /**
  * See `ChangeStore.list`. However rare what is asked for is, no query sorts the log or reads all of it: times become
@@ -10,20 +10,56 @@ import type { ChangeFilter } from './store.ts'
  * renames, several kinds), each range is a query of its own, in the order of the log and cut off at the limit.
  */
 export async function listChanges(db: Db, filter: ChangeFilter): Promise<readonly Change[]> {
+  const rows = await newest<Selectable<ChangeTable>>(db, filter, sql`*`)
+  return rows.map(toChange)
+}
+
+/** Of the texts of a page, in characters. An edit of a prompt's settings or a rollout is logged with both texts. */
+const MOST_CHARACTERS = 4_000_000
+
+/**
+ * See `ChangeStore.page`. How long the rows are is asked of the database first: texts that are not on the page are
+ * never brought here. The log only grows, so the rows are the same in both queries.
+ */
+export async function pageOfChanges(db: Db, filter: ChangeFilter): Promise<ChangePage> {
+  const texts = ['prompt', 'new_name', 'actor', 'reason', 'evidence'].map(
+    (column) => sql`coalesce(length(${sql.ref(`c.${column}`)}), 0)`,
+  )
+  const weight = sql.join(texts, sql` + `)
+  const found = await newest<{ readonly seq: number; readonly weight: number }>(
+    db,
+    { ...filter, limit: filter.limit + 1 },
+    sql`c.seq, ${weight} as weight`,
+  )
+  const wanted: number[] = []
+  let left = MOST_CHARACTERS
+  for (const row of found.slice(0, filter.limit)) {
+    left -= Number(row.weight)
+    if (left < 0 && wanted.length > 0) break // one row is a page, however long
+    wanted.push(row.seq)
+  }
+  if (wanted.length === 0) return { changes: [], more: false }
+  const rows = await db.selectFrom('changes').selectAll().where('seq', 'in', wanted).execute()
+  const changes = rows.sort((a, b) => b.seq - a.seq).map(toChange)
+  return { changes, more: found.length > wanted.length }
+}
+
+async function newest<Row extends { readonly seq: number }>(
+  db: Db,
+  filter: ChangeFilter,
+  columns: RawBuilder<unknown>,
+): Promise<readonly Row[]> {
   const { limit } = filter
   const range = await rangeOf(db, filter)
   if (range.first > range.last) return []
-  const rows = new Map<number, Selectable<ChangeTable>>()
+  const rows = new Map<number, Row>()
   for (const condition of await conditionsOf(db, filter)) {
-    const found = await sql<Selectable<ChangeTable>>`
-      select * from changes c where ${condition} and c.seq >= ${range.first} and c.seq <= ${range.last}
+    const found = await sql<Row>`
+      select ${columns} from changes c where ${condition} and c.seq >= ${range.first} and c.seq <= ${range.last}
       order by c.seq desc limit ${limit}`.execute(db)
     for (const row of found.rows) rows.set(row.seq, row)
   }
-  return [...rows.values()]
-    .sort((a, b) => b.seq - a.seq)
-    .slice(0, limit)
-    .map(toChange)
+  return [...rows.values()].sort((a, b) => b.seq - a.seq).slice(0, limit)
 }
 
 interface Range {

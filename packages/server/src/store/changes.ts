@@ -1,7 +1,7 @@
 import type { Change } from '@promptkeep/client/protocol'
 import { prepared } from '@promptkeep/sql'
 import { type Selectable, sql } from 'kysely'
-import { listChanges } from './change-list.ts'
+import { listChanges, pageOfChanges } from './change-list.ts'
 import { toChange } from './change-row.ts'
 import type { StoreContext } from './context.ts'
 import type { ChangeTable, SqlDialect, Tx } from './schema.ts'
@@ -116,6 +116,7 @@ export function createChangeStore({ db, dialect }: StoreContext): ChangeStore {
 
   return {
     list: (filter) => listChanges(db, filter),
+    page: (filter) => pageOfChanges(db, filter),
 
     async after(seq, limit) {
       return (await after(seq, limit)).map(toChange)

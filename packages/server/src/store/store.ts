@@ -311,6 +311,12 @@ export interface ChangeFilter {
   readonly limit: number
 }
 
+export interface ChangePage {
+  readonly changes: readonly Change[]
+  /** Whether there are further ones, from before the last of these. */
+  readonly more: boolean
+}
+
 /** A change with the version that it speaks of, as the alias look-up answers it now. */
 export interface ToldChange {
   readonly change: Change
@@ -322,6 +328,8 @@ export interface ToldChange {
 export interface ChangeStore {
   /** Newest first. */
   list(filter: ChangeFilter): Promise<readonly Change[]>
+  /** As `list`, but it ends early, after at least one change, where the texts are longer than four million characters. */
+  page(filter: ChangeFilter): Promise<ChangePage>
   /** Changes of all prompts with `seq` above the cursor, oldest first. */
   after(seq: number, limit: number): Promise<readonly Change[]>
   /** As `after`, each with its version. */

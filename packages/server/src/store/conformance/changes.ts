@@ -31,6 +31,28 @@ export function describeChanges(open: OpenStore) {
       expect(await store.changes.list({ prompt: 'ghost', limit: 2 })).toEqual([])
     })
 
+    it('ends a page where its texts become long, and never before the first change', async () => {
+      const store = await opened(open)
+      await withPrompt(store, 'x', 'one')
+      const long = 'x'.repeat(1_500_000)
+      for (const first of ['a', 'b', 'c', 'd'])
+        await store.versions.update('x', 1, first + long, { ...ada, reason: first })
+      const seqs = ({ changes }: { changes: readonly { seq?: number }[] }) => changes.map(({ seq }) => seq)
+      // Each says what was before and after: 1.5 million characters the first, 3 million the others.
+      const pages = []
+      for (let before: number | undefined = 6; before !== undefined; ) {
+        const page = await store.changes.page({ prompt: 'x', limit: 3, before })
+        pages.push(seqs(page))
+        before = page.more ? page.changes.at(-1)?.seq : undefined
+      }
+      expect(pages).toEqual([[5], [4], [3], [2, 1]])
+      const [newest] = (await store.changes.page({ limit: 1 })).changes
+      expect(newest).toEqual((await store.changes.list({ limit: 1 }))[0])
+      expect(await store.changes.page({ prompt: 'x', limit: 2, before: 3 })).toMatchObject({ more: false })
+      expect(await store.changes.page({ prompt: 'x', limit: 1, before: 3 })).toMatchObject({ more: true })
+      expect(await store.changes.page({ prompt: 'ghost', limit: 1 })).toEqual({ changes: [], more: false })
+    })
+
     it('keeps the log of a deleted prompt, before that of the next one of its name', async () => {
       const store = await opened(open)
       await withPrompt(store, 'x', 'one')
