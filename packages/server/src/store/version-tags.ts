@@ -1,4 +1,4 @@
-import { TAG } from '@promptkeep/client/protocol'
+import { CONTENT_TAGS, TAG } from '@promptkeep/client/protocol'
 import { digestOfTags } from '../prompt-digest.ts'
 import { currentVersion } from './aliases.ts'
 import { appendChange, beforeAndAfter, lockLog } from './changes.ts'
@@ -87,12 +87,14 @@ export function createVersionTagWriter(context: StoreContext): Pick<VersionStore
         await lockLog(tx, dialect)
         const locked = await lockVersion(tx, name, version)
         const owner = ownerOf(locked)
-        if ((await readTag(tx, owner, TAG.modelConfig)) !== before) return false
+        // Another edit, or another prompt: names and numbers are given again.
+        const still = (await readVersion(tx, name, version)).tags
+        if ([...CONTENT_TAGS].some((key) => still[key] !== tags[key])) return false
         const model = { id: locked.modelId, name }
         const aliases = await aliasesOf(tx, model.id, version)
         const forced = await guardAliases(tx, context, { kind: 'config', model, aliases }, author)
         await put(tx, owner, TAG.modelConfig, value)
-        if (TAG.digest in tags) await put(tx, owner, TAG.digest, digest)
+        if (TAG.digest in still) await put(tx, owner, TAG.digest, digest)
         await tx
           .updateTable('versions')
           .set({ digest: digest ?? null })

@@ -1,6 +1,6 @@
 import { digestOf, TAG } from '@promptkeep/client/protocol'
 import { describe, expect, it } from 'vitest'
-import { ada, contentTags, draftOf, type OpenStore, opened, withPrompt } from './support.ts'
+import { ada, contentTags, draftOf, type OpenStore, opened, promptTags, withPrompt } from './support.ts'
 
 const configOf = (version: { tags: Readonly<Record<string, string>> }) => version.tags[TAG.modelConfig]
 
@@ -122,6 +122,30 @@ export function describeVersionTags(open: OpenStore) {
         evidence: JSON.stringify({ before: null, after: '{"1": 90, "2": 10}' }),
         actor: 'ada',
       })
+    })
+
+    it('keeps the digest of what it edits, when the prompt is made anew under the edit', async () => {
+      const store = await opened(open, { allowModelConfigEdit: true })
+      const config = { temperature: 1 }
+      // Sooner and later, so that some deletions come between the edit's reading and its writing.
+      for (let pause = 0; pause < 300; pause += 10) {
+        const name = `x${pause}`
+        await withPrompt(store, name, 'one')
+        const draft = await draftOf(name, 'another')
+        const edit = store.versions.setTag(name, 1, TAG.modelConfig, JSON.stringify(config), ada)
+        const done = edit.catch((error: unknown) =>
+          expect(error).toMatchObject({ code: 'VERSION_NOT_FOUND' }),
+        )
+        for (let i = 0; i < pause; i++) await Promise.resolve()
+        await store.prompts.delete(name, ada)
+        await store.prompts.create({ name, description: '', tags: promptTags })
+        await store.versions.create(draft, ada)
+        await done
+        const wasLate = configOf(await store.versions.get(name, 1)) !== undefined
+        const digest = await digestOf({ template: wasLate ? 'another' : 'one', modelConfig: config })
+        const edited = await store.changes.list({ prompt: name, kinds: ['config.edited'], limit: 9 })
+        expect(edited.map((change) => change.digest)).toEqual(edited.map(() => digest))
+      }
     })
   })
 }
