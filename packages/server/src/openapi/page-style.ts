@@ -59,6 +59,9 @@ dt .required { color: var(--delete); font-size: 0.875rem; }
 @media (min-width: 45rem) {
   dl.rows > div { grid-template-columns: minmax(9rem, 15rem) minmax(0, 1fr); }
 }
+@media (max-width: 63.99rem) {
+  .contents { max-height: 40vh; overflow-y: auto; }
+}
 @media (min-width: 64rem) {
   body { display: grid; grid-template-columns: 20rem minmax(0, 1fr); }
   .contents { position: sticky; top: 0; height: 100vh; overflow-y: auto; border: 0; border-right: 1px solid var(--line); }
