@@ -272,6 +272,90 @@ it('a stop ends streams at once, and a server on the same database goes on where
   expect(reader.seqs()).toEqual([1, 2, 3])
 })
 
+it('misses nothing and tells nothing twice over 100 cuts of open streams at random, whole servers among them', {
+  timeout: 120_000,
+}, async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'promptkeep-live-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  const config = readConfig({ PORT: '0', DATABASE_URL: `sqlite:${join(dir, 'registry.db')}` })
+  let server = await start(config, silent)
+  onTestFinished(() => server.stop())
+  await seed(server.url, 'memory')
+  const all = Array.from({ length: 4 }, () => read({ url: () => server.url, after: 0 }))
+  const greetings = (reader: ChangeReader) => reader.events.filter(({ event }) => event === 'hello').length
+  /** Cuts streams that are open, and waits until their readers are back. */
+  const cutOpen = async (some: readonly ChangeReader[], cut: () => unknown) => {
+    const before = some.map(greetings)
+    await cut()
+    for (const [index, reader] of some.entries())
+      await reader.until(() => greetings(reader) > (before[index] ?? 0))
+  }
+  for (const reader of all) await hello(reader)
+  let state = 20_261_122
+  const random = (below: number) => {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648
+    return Math.floor((state / 2_147_483_648) * below)
+  }
+  let stopped = false
+  const moveOn = async (alias: string) => {
+    while (!stopped) await move(server.url, 'memory', alias).catch(() => {}) // the server may be between two lives
+  }
+  const movers = ['production', 'a'].map(moveOn)
+  let cuts = 0
+  let stops = 0
+  while (cuts < 100) {
+    const reader = all[random(all.length)] as ChangeReader
+    const seen = reader.seqs().length
+    if (random(3) > 0) await reader.until(() => reader.seqs().length > seen)
+    if (random(12) > 0) {
+      cuts++
+      await cutOpen([reader], () => reader.cut())
+    } else {
+      cuts += all.length
+      stops++
+      await cutOpen(all, async () => {
+        await server.stop()
+        server = await start(config, silent)
+      })
+    }
+  }
+  stopped = true
+  await Promise.all(movers)
+  const last = await move(server.url, 'memory', 'last')
+  for (const reader of all) {
+    await heard(reader, last)
+    expect(reader.seqs()).toEqual(upTo(last))
+    expect(reader.events.some(({ event }) => event === 'reset')).toBe(false)
+  }
+  expect(stops).toBeGreaterThan(0)
+  expect(all.reduce((sum, reader) => sum + greetings(reader), 0)).toBe(all.length + cuts)
+})
+
+it('what many readers missed is sent to each in parts: who does not read holds little of it', async () => {
+  const { url } = await withRegistry()
+  const listening = read({ url: () => url })
+  await hello(listening)
+  for (let index = 0; index < 120; index++) await seed(url, `prompt-${index}`, 'x'.repeat(25_000))
+  await heard(listening, 240)
+  const { hostname, port } = new URL(url)
+  const before = process.memoryUsage().arrayBuffers
+  const deaf = Array.from({ length: 40 }, () => {
+    const socket = connect(Number(port), hostname)
+    onTestFinished(() => void socket.destroy())
+    socket.on('error', () => {}).pause()
+    socket.write(
+      `GET ${OWN}/changes?after=0 HTTP/1.1\r\nHost: ${hostname}\r\nAccept: text/event-stream\r\n\r\n`,
+    )
+    return socket
+  })
+  const late = read({ url: () => url, after: 0 })
+  await heard(late, 240)
+  expect(late.seqs()).toEqual(upTo(240))
+  expect(deaf).toHaveLength(40)
+  // Whole, what they missed is 6 MB each.
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(80 * 1024 * 1024)
+})
+
 it('a stream ends when its token is revoked', async () => {
   const registry = await startTokenRegistry({ HEARTBEAT_MS: '100' })
   onTestFinished(() => registry.stop())

@@ -32,11 +32,11 @@ export interface Live {
   /** The log may have grown. Cheap; may be called for nothing. */
   publish(): void
   /**
-   * Changes after a `seq` that the log knows. Those that are no longer in memory must be read with `page` first.
-   * @returns The end of it, or `undefined` when the changes right after `after` are no longer in memory.
+   * Changes after a `seq` that the log knows. A reader that is further behind must catch up with `page` first.
+   * @returns The end of it, or `undefined` when there is more to tell than fits at once, or it is no longer in memory.
    */
   subscribe(after: number, subscriber: Subscriber): (() => void) | undefined
-  /** Reads changes after a `seq` from the log; `undefined` where there is none. @throws when the database does not answer */
+  /** Some changes after a `seq`, from memory or from the log, as many as are sent at once; `undefined` where there is none. @throws when the database does not answer */
   page(after: number): Promise<Batch | undefined>
   /** First and last row of the log. */
   bounds(): Promise<{ readonly first: number; readonly last: number }>

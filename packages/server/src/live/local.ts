@@ -7,6 +7,8 @@ import type { Batch, Frame, Live, Subscriber } from './live.ts'
 const PAGE = 32
 /** What reconnecting readers find in memory, so that a hiccup of the network costs the database nothing. */
 const MEMORY_BYTES = 8 * 1024 * 1024
+/** What a reader gets at once: of more it gets the next part once this one is on its way, or each held all of it. */
+const PART_BYTES = 256 * 1024
 /** Another process may write to the same database, and tells nobody. */
 const POLL_MS = 1000
 
@@ -104,6 +106,13 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
     return found
   }
 
+  /** What is at hand of the changes after a `seq`; `undefined` when those right after it no longer are. */
+  function atHand(after: number): readonly Frame[] | undefined {
+    if (last === undefined) return undefined
+    const oldest = recent[0]?.seq ?? last + 1
+    return after < oldest - 1 ? undefined : recent.slice(Math.max(0, after - oldest + 1))
+  }
+
   async function readAfter(after: number): Promise<Batch | undefined> {
     await start()
     const told = await changes.tell(after, PAGE)
@@ -129,17 +138,17 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
         subscriber.onEnd()
         return () => {}
       }
-      if (last === undefined) return undefined
-      const oldest = recent[0]?.seq ?? last + 1
-      if (after < oldest - 1) return undefined
+      const missed = atHand(after)
+      if (missed === undefined || firstPart(missed).length < missed.length) return undefined
       // From here to the end of this function nothing is handed out: no gap, and nothing twice.
-      const missed = recent.slice(Math.max(0, after - oldest + 1))
       if (missed.length > 0) subscriber.onBatch(toBatch(missed))
       subscribers.add(subscriber)
       return () => void subscribers.delete(subscriber)
     },
 
-    page(after) {
+    async page(after) {
+      const known = atHand(after)
+      if (known?.length) return toBatch(firstPart(known))
       const reading = pages.get(after) ?? readAfter(after).finally(() => pages.delete(after))
       pages.set(after, reading)
       return reading
@@ -156,4 +165,14 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
       recent = []
     },
   }
+}
+
+/** The first frames of some, at least one, of `PART_BYTES` together. */
+function firstPart(frames: readonly Frame[]): readonly Frame[] {
+  let bytes = 0
+  const end = frames.findIndex((frame) => {
+    bytes += frame.bytes.length
+    return bytes > PART_BYTES
+  })
+  return end === -1 ? frames : frames.slice(0, Math.max(1, end))
 }
