@@ -1,6 +1,6 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PERMISSIONS } from '../packages/server/src/auth/permissions.ts'
+import { MAY, PERMISSIONS } from '../packages/server/src/auth/permissions.ts'
 import { chromiumSkip, launchChromium } from './support/chromium.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
@@ -9,6 +9,8 @@ const OWN = '/api/promptkeep/1.0'
 interface Operation {
   readonly operationId: string
   readonly summary?: string
+  readonly 'x-roles'?: readonly string[]
+  readonly responses?: Readonly<Record<string, { readonly content?: object }>>
   readonly parameters?: readonly { readonly name: string; readonly description?: string }[]
   readonly requestBody?: {
     readonly content: Readonly<Record<string, { readonly schema: { readonly properties?: object } }>>
@@ -45,6 +47,16 @@ describe('the OpenAPI document', () => {
         .map(({ route }) => route)
         .sort(),
     ).toEqual(routes.sort())
+  })
+  it('says which roles may call every route, as the table of permissions has it', () => {
+    for (const { route, 'x-roles': roles } of operations()) {
+      const permission = PERMISSIONS.get(route)
+      expect([route, roles]).toEqual([route, permission === 'open' ? undefined : MAY[permission ?? 'admin']])
+    }
+  })
+  it('tells of the stream beside the list of changes', () => {
+    const { responses } = paths[`${OWN}/changes`]?.get ?? {}
+    expect(Object.keys(responses?.['200']?.content ?? {})).toEqual(['application/json', 'text/event-stream'])
   })
   it('says what every route does and what every field of a request means', () => {
     const untold = operations().flatMap(({ route, summary, parameters = [], requestBody }) => {
