@@ -82,6 +82,13 @@ describe('credentials', () => {
       code: 'FORBIDDEN',
       message: expect.stringContaining('needs the role writer, promoter or admin'),
     })
+    // An app that may only read finds what is there, and is told of what it may not make.
+    expect(await readOnly.seed({ mine: 'Hi {{ name }}', other: 'Ho' })).toMatchObject({
+      seeded: [],
+      skipped: ['mine'],
+      drifted: [],
+      failed: ['other'],
+    })
     await readOnly.close()
     const writing = createRegistry({ trackingUri: server.url, env: { MLFLOW_TRACKING_TOKEN: writer } })
     expect(await writing.setAlias('mine', 'production', 1)).toMatchObject({ actor: 'writer' })

@@ -46,13 +46,14 @@ async function main(env: Env, say: Say): Promise<number> {
     if (!isExpected(error)) throw error
     return 2
   }
-  const { url, isDemo, seeding } = assistant
+  const { url, isDemo, seeding, seedingError = 'it gave no reason' } = assistant
   const { seeded, skipped, healed, failed } = seeding
   say(`seeded=${seeded.length + healed.length} skipped=${skipped.length}`)
   if (failed.length > 0) {
     say(
       `The registry at ${config.MLFLOW_TRACKING_URI} did not take ${failed.length} prompts; bundled texts answer, and it is tried again.`,
     )
+    say(`Why: ${seedingError}`)
   }
   if (isDemo) say('No OPENAI_API_KEY: the demo model answers.')
   say(`The assistant is listening on ${url}`)

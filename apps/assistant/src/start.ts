@@ -12,6 +12,8 @@ export interface RunningAssistant {
   /** The demo model answers. */
   readonly isDemo: boolean
   readonly seeding: SeedReport
+  /** Why the seeding did not get everywhere, in the registry's words. */
+  readonly seedingError: string | undefined
   /** Ends streams, takes nothing new, then closes what is open. A second call waits for the first. */
   stop(): Promise<void>
 }
@@ -39,6 +41,7 @@ export async function start(config: Config, deps: AssistantDeps): Promise<Runnin
     log.warn({ reason: 'OPENAI_API_KEY is not set' }, 'model.base_url_ignored')
   }
   const seeding = await prompts.seedPrompts()
+  const seedingError = seeding.failed.length > 0 ? prompts.status().lastError?.message : undefined
   const app = createApp({
     ...{ chat, conversations, users, model, allowedModels, checkDatabase, log },
     ...{ now: deps.now, newId: deps.newId },
@@ -69,7 +72,7 @@ export async function start(config: Config, deps: AssistantDeps): Promise<Runnin
   }
   let stopping: Promise<void> | undefined
   return {
-    ...{ url, isDemo: model.isDemo, seeding },
+    ...{ url, isDemo: model.isDemo, seeding, seedingError },
     stop() {
       stopping ??= stop()
       return stopping

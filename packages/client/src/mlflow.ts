@@ -104,7 +104,7 @@ export function createMlflowTransport(options: MlflowOptions): Transport {
     seed: (draft, limits) =>
       within(limits, async (tools) => {
         const { seed } = await tools.capabilities()
-        return seed ? ourSeed(draft, tools.send) : stockSeed(draft, tools)
+        return seed ? ourSeed(draft, tools) : stockSeed(draft, tools)
       }),
     changes: (name, page = {}, limits) =>
       within(limits, async ({ send, api, capabilities }) => {
@@ -140,7 +140,10 @@ async function ourMove(move: AliasMove, requestId: string, send: Send): Promise<
   return toChange(readRecord(answer, 'answer').change)
 }
 
-async function ourSeed(draft: VersionDraft & { readonly alias: string }, send: Send): Promise<SeedResult> {
+async function ourSeed(
+  draft: VersionDraft & { readonly alias: string },
+  { send, api }: { readonly send: Send; readonly api: MlflowApi },
+): Promise<SeedResult> {
   const { modelConfig, responseFormat, commitMessage, ...rest } = draft
   const body = {
     ...rest,
@@ -148,5 +151,14 @@ async function ourSeed(draft: VersionDraft & { readonly alias: string }, send: S
     response_format: responseFormat,
     commit_message: commitMessage,
   }
-  return toSeedResult(await send({ method: 'POST', path: `${OWN_ROOT}/seed`, body, about: draft }))
+  try {
+    return toSeedResult(await send({ method: 'POST', path: `${OWN_ROOT}/seed`, body, about: draft }))
+  } catch (refusal) {
+    if (!hasCode(refusal, 'FORBIDDEN')) throw refusal
+    // An app that may only read cannot seed, and where the prompt is there it need not.
+    const { version, digest } = await api.findByAlias(draft.name, draft.alias).catch(() => {
+      throw refusal
+    })
+    return { outcome: 'skipped', current: { version, digest } }
+  }
 }
