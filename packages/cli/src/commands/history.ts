@@ -107,7 +107,7 @@ const isFiltered = ({ kind, alias, actor, since, until }: HistoryFlags) =>
 /** The same question for the next page. "2h ago" would be another time by then. */
 function again(
   name: string | undefined,
-  { kind, alias, actor, since, until, limit }: HistoryFlags,
+  { kind, alias, actor, since, until, limit, trackingUri }: HistoryFlags,
 ): string[] {
   const flags = Object.entries({
     kind: kind?.join(','),
@@ -116,6 +116,7 @@ function again(
     since: since === undefined ? undefined : isoTime(since),
     until: until === undefined ? undefined : isoTime(until),
     limit,
+    'tracking-uri': trackingUri,
   })
   const given = flags.flatMap(([flag, value]) => (value === undefined ? [] : [`--${flag}`, String(value)]))
   return [...(name === undefined ? [] : [name]), ...given]

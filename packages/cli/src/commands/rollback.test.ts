@@ -61,10 +61,19 @@ describe('rollback', () => {
 
   it('goes back to an alias that was unset', async () => {
     await cli.run('alias', 'memory', 'experiment', '2')
-    expect((await cli.run('rollback', 'memory', '--alias', 'experiment', '--reason', 'x')).out).toMatch(
-      /^memory@experiment: v2 -> unset {2}\(change #8, restores #\d+\)\n$/,
-    )
+    const { out, err } = await cli.run('rollback', 'memory', '--alias', 'experiment', '--reason', 'x')
+    expect(out).toMatch(/^memory@experiment: v2 -> unset {2}\(change #8, restores #\d+\)\n$/)
+    expect(err).toContain('memory has no alias experiment now')
+    expect(err).toContain('Undo: promptkeep rollback memory --alias experiment --reason')
     expect((await cli.run('show', 'memory@experiment')).code).toBe(2)
+  })
+
+  it('a dry run does not count a move to where the alias was, as the rollback does not', async () => {
+    await cli.run('alias', 'memory', 'production', '3')
+    const dry = await cli.run('rollback', 'memory', '--dry-run')
+    const done = await cli.run('rollback', 'memory', '--reason', 'x')
+    expect(dry.out).toContain('memory@production: v3 -> v2 ')
+    expect(done.out).toContain('memory@production: v3 -> v2 ')
   })
 
   it.each([
@@ -76,7 +85,9 @@ describe('rollback', () => {
     await cli.run('alias', 'memory', 'experiment', '2')
     const before = await cli.run('history', 'memory', '--json')
     const dry = await cli.run('rollback', 'memory', ...args, '--dry-run')
-    expect(dry).toMatchObject({ code: 0, err: '' })
+    expect(dry.code).toBe(0)
+    if (to === 'unset') expect(dry.err).toContain('memory has no alias experiment then')
+    else expect(dry.err).toBe('')
     expect(dry.out).toContain(`: v${from} -> ${to === 'unset' ? to : `v${to}`} `)
     expect(dry.out).toMatch(/\(dry run: nothing moved\)\n$/)
     expect(await cli.run('history', 'memory', '--json')).toEqual(before)

@@ -65,6 +65,12 @@ export const rollback = (io: Io): Command =>
         const rows = changes.map((change) => ({ ...change, at: isoTime(change.at) }))
         return printJson(io, { prompt: name, dryRun, changes: rows })
       }
+      for (const { kind, prompt, alias } of changes)
+        if (kind === 'alias.removed')
+          io.err.write(
+            `${prompt} has no alias ${alias} ${dryRun ? 'then' : 'now'}, as before it was first set: who loads it gets an error, or a default.\n` +
+              (dryRun ? '' : `Undo: promptkeep rollback ${prompt} --alias ${alias} --reason "…"\n`),
+          )
       for (const change of changes)
         io.out.write(`${words(change)}${dryRun ? '  (dry run: nothing moved)' : ''}\n`)
     })
@@ -88,7 +94,7 @@ async function rehearse(
       hint: `Its changes: promptkeep history ${name}`,
     })
   const alias = flags.alias ?? wanted?.alias ?? 'production'
-  const ofAlias = rows.filter((row) => row.alias === alias)
+  const ofAlias = rows.filter((row) => row.alias === alias && !isIdle(row))
   const [last, before] = ofAlias
   if (last === undefined)
     throw new CliError(`alias "${alias}" of "${name}" was never set, so there is nothing to undo`)
@@ -109,6 +115,10 @@ async function rehearse(
     exitCode: 1,
   })
 }
+
+/** A move to where the alias was already is nothing to undo; a rollback that only brought back weights is. */
+const isIdle = ({ kind, from, to, restores }: Change) =>
+  kind === 'alias.moved' && from === to && restores === undefined
 
 const defined = <T extends object>(object: { [K in keyof T]: T[K] | undefined }): Partial<T> =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as Partial<T>
