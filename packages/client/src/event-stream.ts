@@ -1,3 +1,5 @@
+import { createParser } from 'eventsource-parser'
+
 /** One event of a `text/event-stream`, as HTML's standard defines it. */
 export interface StreamEvent {
   /** `message` when the server does not say. */
@@ -11,27 +13,21 @@ export interface StreamEvent {
 
 /** Reads events until the stream ends; an event that was not finished by then is dropped, as the standard says. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent> {
-  let rest = ''
+  const read: StreamEvent[] = []
   let id: string | undefined
   let retryMs: number | undefined
-  let event = ''
-  let data: string[] = []
+  const parser = createParser({
+    onEvent({ event = 'message', data, id: own }) {
+      id = own ?? id
+      read.push({ event, data, id, retryMs })
+    },
+    onRetry(ms) {
+      retryMs = ms
+    },
+  })
   for await (const text of decode(body)) {
-    const lines = (rest + text).split(/\r\n|\n|\r(?!$)/) // a last \r may be the half of \r\n
-    rest = lines.pop() ?? ''
-    for (const line of lines) {
-      if (line === '') {
-        if (data.length > 0) yield { event: event || 'message', data: data.join('\n'), id, retryMs }
-        event = ''
-        data = []
-        continue
-      }
-      const [, field = '', value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
-      if (field === 'event') event = value
-      if (field === 'data') data.push(value)
-      if (field === 'id' && !value.includes('\0')) id = value
-      if (field === 'retry' && /^\d+$/.test(value)) retryMs = Number(value)
-    }
+    parser.feed(text)
+    yield* read.splice(0)
   }
 }
 
