@@ -17,8 +17,8 @@ export interface Subscriber {
   onBatch(batch: Batch): void
   /** The log ends before what was handed out: its database was set back. What comes next comes after `last`. */
   onReset(first: number, last: number): void
-  /** At every beat of the one heart, with the last change that was handed out. */
-  onBeat(last: number): void
+  /** At every beat of the one heart: the last change that was handed out, and the event that says so. */
+  onBeat(last: number, bytes: Uint8Array): void
   /** The server stops: nothing comes any more. */
   onEnd(): void
 }

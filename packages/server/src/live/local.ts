@@ -1,6 +1,6 @@
 import type { Logger } from '@promptkeep/client/protocol'
 import type { ChangeStore } from '../store/store.ts'
-import { toBatch, toFrame } from './frame.ts'
+import { eventBytes, toBatch, toFrame } from './frame.ts'
 import type { Batch, Frame, Live, Subscriber } from './live.ts'
 
 /** Changes read at once. A version may have 64 KB. */
@@ -39,7 +39,9 @@ export function createLocalLive({ changes, heartbeatMs, log }: Seams): Live {
     bounds().catch(() => {}) // `read` tells of it
   }, POLL_MS).unref()
   const heart = setInterval(() => {
-    for (const subscriber of subscribers) subscriber.onBeat(last ?? 0)
+    const seq = last ?? 0
+    const bytes = eventBytes('heartbeat', { seq }, seq)
+    for (const subscriber of subscribers) subscriber.onBeat(seq, bytes)
   }, heartbeatMs).unref()
 
   /** Commits of one turn of the event loop are read together. */

@@ -10,6 +10,7 @@ const MAX_PAGE_MS = 30_000
 const LAST_WORDS_MS = 2_000
 /** Before a reader that was cut off comes back. */
 const RETRY_MS = 1000
+const RETRY = new TextEncoder().encode(`retry: ${RETRY_MS}\n`)
 
 export type EndReason =
   | 'reader left'
@@ -75,8 +76,8 @@ export async function streamChanges(options: StreamOptions): Promise<void> {
       cursor = last
       send(eventBytes('reset', { first, last, reason }, last))
     },
-    onBeat(last: number) {
-      if (last >= cursor) send(eventBytes('heartbeat', { seq: last }, last))
+    onBeat(last: number, bytes: Uint8Array) {
+      if (last >= cursor) send(bytes)
       stillGood().then(
         (good) => good || end('token is no longer valid', eventBytes('end', { reason: 'token' })),
         () => {}, // the database is away: that is no reason to send anybody away
@@ -107,7 +108,7 @@ export async function streamChanges(options: StreamOptions): Promise<void> {
     cursor = after ?? last
     const reset = outOfRange(cursor, first, last)
     if (reset !== undefined) cursor = last
-    send(new TextEncoder().encode(`retry: ${RETRY_MS}\n`))
+    send(RETRY)
     send(eventBytes('hello', { seq: last, heartbeat_ms: heartbeatMs }))
     if (reset !== undefined) send(eventBytes('reset', { first, last, reason: reset }, last))
     while (!ended) {
