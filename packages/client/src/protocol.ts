@@ -3,6 +3,7 @@
  * behaviour.
  * @module
  */
+export * from './change-kinds.ts'
 export * from './digest.ts'
 export * from './errors.ts'
 export * from './log.ts'

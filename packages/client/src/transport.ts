@@ -1,3 +1,4 @@
+import type { ChangeKind } from './change-kinds.ts'
 import type { JsonObject, ModelConfig, PromptInfo, PromptVersion, Template } from './prompt.ts'
 
 /** What a registry offers beyond MLflow's protocol. Everything is false on a stock MLflow server. */
@@ -45,17 +46,7 @@ export interface AliasMove {
   readonly force?: boolean | undefined
 }
 
-/** Kinds of rows of the change log. A *move* is a change of an alias. */
-export type ChangeKind =
-  | 'version.registered'
-  | 'alias.moved'
-  | 'alias.removed'
-  | 'rollout.changed'
-  | 'config.edited'
-  | 'message.edited'
-  | 'version.deleted'
-  | 'prompt.deleted'
-  | 'prompt.renamed'
+export type { ChangeKind } from './change-kinds.ts'
 
 /** One row of the append-only log. Absent keys do not apply to the kind. */
 export interface Change {

@@ -1,6 +1,6 @@
 import { type Change, type ChangeKind, hasCode, isAbsence, type Registry } from '@promptkeep/client'
 import type { Admin, ChangeFilter } from '@promptkeep/client/admin'
-import { refuse } from '@promptkeep/client/protocol'
+import { CHANGE_KINDS, refuse } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { findPrompt, searchVersions } from '../find-version.ts'
@@ -27,18 +27,6 @@ interface HistoryFlags extends RegistryFlags {
   readonly until?: number
   readonly follow?: true
 }
-
-const KINDS = [
-  'version.registered',
-  'alias.moved',
-  'alias.removed',
-  'rollout.changed',
-  'config.edited',
-  'message.edited',
-  'version.deleted',
-  'prompt.deleted',
-  'prompt.renamed',
-] as const satisfies readonly ChangeKind[]
 
 export const history = (io: Io): Command =>
   registryCommand(
@@ -125,10 +113,10 @@ function again(
 function kinds(text: string): readonly ChangeKind[] {
   return text.split(',').flatMap((given) => {
     const kind = given.trim()
-    const meant = KINDS.filter((known) => known === kind || known.startsWith(`${kind}.`))
+    const meant = CHANGE_KINDS.filter((known) => known === kind || known.startsWith(`${kind}.`))
     if (meant.length > 0) return meant
-    const near = suggest(kind, KINDS)
-    return refuse('--kind', given, `one or more of ${KINDS.join(', ')}${near && ` (${near})`}`)
+    const near = suggest(kind, CHANGE_KINDS)
+    return refuse('--kind', given, `one or more of ${CHANGE_KINDS.join(', ')}${near && ` (${near})`}`)
   })
 }
 

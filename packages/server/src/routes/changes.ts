@@ -1,6 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { type ChangeKind, checkText, fromChange, refuse } from '@promptkeep/client/protocol'
-import { CHANGE_KINDS } from '../change-kinds.ts'
+import { CHANGE_KINDS, type ChangeKind, checkText, fromChange, refuse } from '@promptkeep/client/protocol'
 import type { ServerEnv } from '../env.ts'
 import type { Store } from '../store/store.ts'
 import { checkKnownName } from './known-name.ts'

@@ -1,6 +1,5 @@
 import { z } from '@hono/zod-openapi'
-import { LIMIT } from '@promptkeep/client/protocol'
-import { CHANGE_KINDS } from '../change-kinds.ts'
+import { CHANGE_KINDS, LIMIT } from '@promptkeep/client/protocol'
 import { text, whole } from './own-schemas.ts'
 
 /*
