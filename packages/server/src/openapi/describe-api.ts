@@ -3,7 +3,7 @@ import type { Hono } from 'hono'
 import type { ServerEnv } from '../env.ts'
 import { type Fields, schemaOf } from '../routes/mlflow/fields.ts'
 import { fieldsOf } from '../routes/mlflow/mlflow-request.ts'
-import { Elsewhere, json, Refusal } from '../routes/own-schemas.ts'
+import { badField, Elsewhere, json, Refusal } from '../routes/own-schemas.ts'
 import { VERSION } from '../version.ts'
 import { completed } from './complete.ts'
 import type { ApiDocument, Parameter } from './document.ts'
@@ -69,7 +69,7 @@ function mlflowRoute(
     ...(isQuery ? {} : { request: body }),
     responses: {
       200: json(answer, 'Done.'),
-      400: json(Refusal, 'A field is not what it must be; the message names it.'),
+      ...badField,
       ...(absent === undefined ? {} : { 404: json(Refusal, absent) }),
       ...(headers.includes(IF_MATCH)
         ? { 409: json(Elsewhere, 'The alias is elsewhere: at `current`.') }

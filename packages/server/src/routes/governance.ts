@@ -24,7 +24,18 @@ import { VERSION } from '../version.ts'
 import { modelName } from './mlflow/rules.ts'
 import { expectedVersion, note, promptName, settableAlias, versionNumber } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { Change, Elsewhere, json, jsonRequest, Refusal, requestId, text, whole } from './own-schemas.ts'
+import {
+  badField,
+  Change,
+  Elsewhere,
+  flag,
+  json,
+  jsonRequest,
+  Refusal,
+  requestId,
+  text,
+  whole,
+} from './own-schemas.ts'
 import { MODEL_CONFIG, TAGS, TEMPLATE } from './seed-fields.ts'
 import { checkNotes, requireNoToken } from './stored-text.ts'
 
@@ -65,12 +76,11 @@ const Move = z.object(
     expected: expectedVersion.optional(),
     reason: note.optional(),
     evidence: note.optional(),
-    force: z.boolean('true or false').optional(),
+    force: flag.optional(),
     request_id: requestId.optional(),
   },
   'a JSON object',
 )
-const refusals = { 400: json(Refusal, 'A field is not what it must be; the message names it.') }
 
 const capabilities = createRoute({
   method: 'get',
@@ -83,7 +93,7 @@ const seed = createRoute({
   path: '/seed',
   summary: 'Registers a prompt and points the alias if it is absent, in one transaction.',
   request: jsonRequest(Seed),
-  responses: { 200: json(Seeded, 'What happened, and what the alias says now.'), ...refusals },
+  responses: { 200: json(Seeded, 'What happened, and what the alias says now.'), ...badField },
 })
 const alias = createRoute({
   method: 'post',
@@ -95,7 +105,7 @@ const alias = createRoute({
   request: jsonRequest(Move),
   responses: {
     200: json(z.object({ change: Change }), 'The logged change.'),
-    ...refusals,
+    ...badField,
     403: json(Refusal, 'The policy of the alias refuses it; the message names the clause that failed.'),
     404: json(Refusal, 'No such prompt or version.'),
     409: json(Elsewhere, 'The alias is elsewhere: at `current`.'),

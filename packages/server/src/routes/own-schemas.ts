@@ -8,6 +8,7 @@ import { MAX_REQUEST_ID } from '../store/store.ts'
 
 export const text = z.string('a text')
 export const whole = z.int('a whole number')
+export const flag = z.boolean('true or false')
 
 const idLength = `a text of 1 to ${MAX_REQUEST_ID} characters`
 /** Of a request that may be sent again. */
@@ -45,6 +46,9 @@ export const json = <S extends z.ZodType>(schema: S, description: string) => ({
   description,
   content: { 'application/json': { schema } },
 })
+
+/** What every route that reads fields may answer. */
+export const badField = { 400: json(Refusal, 'A field is not what it must be; the message names it.') }
 
 export const jsonRequest = <S extends z.ZodType>(schema: S) => ({
   body: { required: true as const, content: { 'application/json': { schema } } },

@@ -5,11 +5,10 @@ import type { ServerEnv } from '../env.ts'
 import { MOVERS, type Policy, type Store } from '../store/store.ts'
 import { settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
+import { badField, flag, json, jsonRequest, text, whole } from './own-schemas.ts'
 
 const MAX_AGE_SECONDS = 2_147_483_647
 const ageLimits = `a whole number of seconds from 1 to ${MAX_AGE_SECONDS}`
-const flag = z.boolean('true or false')
 
 const PolicyShape = z.object({
   alias: text,
@@ -34,7 +33,6 @@ const Draft = z.object(
   'a JSON object',
 )
 const Removal = z.object({ alias: settableAlias }, 'a JSON object')
-const refusals = { 400: json(Refusal, 'A field is not what it must be; the message names it.') }
 
 const list = createRoute({
   method: 'get',
@@ -51,7 +49,7 @@ const set = createRoute({
   request: jsonRequest(Draft),
   responses: {
     200: json(z.object({ policy: PolicyShape }), 'The policy, in force from now on.'),
-    ...refusals,
+    ...badField,
   },
 })
 const remove = createRoute({
@@ -59,7 +57,7 @@ const remove = createRoute({
   path: '/policies/remove',
   summary: 'Removes the policy of an alias; writers, promoters and admins may move it then.',
   request: jsonRequest(Removal),
-  responses: { 200: json(z.object({ removed: z.boolean() }), 'Whether there was one.'), ...refusals },
+  responses: { 200: json(z.object({ removed: z.boolean() }), 'Whether there was one.'), ...badField },
 })
 
 /** Ours: who may move which alias, and what a move needs. */

@@ -6,7 +6,7 @@ import type { ChangeStore, Store } from '../store/store.ts'
 import { checkKnownName } from './known-name.ts'
 import { anyPromptName, expectedVersion, saidNote, settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { Change, Elsewhere, json, jsonRequest, Refusal, requestId } from './own-schemas.ts'
+import { badField, Change, Elsewhere, flag, json, jsonRequest, Refusal, requestId } from './own-schemas.ts'
 import { checkNotes } from './stored-text.ts'
 
 const seqForm = 'the number of a change: a whole number of at least 1'
@@ -18,7 +18,7 @@ const Wanted = z.object(
     to_seq: z.int(seqForm).min(1, seqForm).optional(),
     reason: saidNote,
     expected: expectedVersion.optional(),
-    force: z.boolean('true or false').optional(),
+    force: flag.optional(),
     request_id: requestId.optional(),
   },
   'a JSON object',
@@ -34,7 +34,7 @@ const rollbackAlias = createRoute({
   request: jsonRequest(Wanted),
   responses: {
     200: json(z.object({ changes: z.array(Change) }), 'The logged changes; that of the alias last.'),
-    400: json(Refusal, 'A field is not what it must be; the message names it.'),
+    ...badField,
     404: json(Refusal, 'There is no such prompt, or that version was deleted since.'),
     409: json(
       Elsewhere,

@@ -5,7 +5,7 @@ import { createToken, LONGEST_SECONDS, TOKEN_NAME, tokenNamed } from '../auth/cr
 import type { ServerEnv } from '../env.ts'
 import type { Store, Token } from '../store/store.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
-import { json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
+import { badField, flag, json, jsonRequest, Refusal, text, whole } from './own-schemas.ts'
 
 const TokenShape = z.object({
   id: text,
@@ -25,8 +25,7 @@ const Draft = z.object(
   },
   'a JSON object',
 )
-const Revocation = z.object({ token: text, force: z.boolean('true or false').optional() }, 'a JSON object')
-const refusals = { 400: json(Refusal, 'A field is not what it must be; the message names it.') }
+const Revocation = z.object({ token: text, force: flag.optional() }, 'a JSON object')
 
 const list = createRoute({
   method: 'get',
@@ -39,7 +38,7 @@ const create = createRoute({
   path: '/tokens',
   summary: 'Makes a token; this answer is the only one that shows it.',
   request: jsonRequest(Draft),
-  responses: { 200: json(TokenShape.extend({ token: text }), 'The token.'), ...refusals },
+  responses: { 200: json(TokenShape.extend({ token: text }), 'The token.'), ...badField },
 })
 const revoke = createRoute({
   method: 'post',
@@ -48,7 +47,7 @@ const revoke = createRoute({
   request: jsonRequest(Revocation),
   responses: {
     200: json(TokenShape, 'The token, revoked now or before.'),
-    ...refusals,
+    ...badField,
     404: json(Refusal, 'There is no such token.'),
   },
 })
