@@ -12,7 +12,15 @@ export async function askCapabilities(send: Send, address: string): Promise<Capa
   }
   const version = String(await send({ method: 'GET', path: '/version', isText: true })).trim()
   if (/^\d+\.\d+[\w.+-]*$/.test(version)) {
-    return { server: 'mlflow', version, seed: false, compareAndSet: false, history: false }
+    return {
+      server: 'mlflow',
+      version,
+      seed: false,
+      compareAndSet: false,
+      history: false,
+      live: false,
+      fleet: false,
+    }
   }
   throw new RegistryError(
     'UNAVAILABLE',

@@ -248,6 +248,8 @@ const CAPABILITIES: Capabilities = {
   seed: true,
   compareAndSet: true,
   history: true,
+  live: false,
+  fleet: false,
 }
 
 /** The token is the place of the next item. */

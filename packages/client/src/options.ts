@@ -1,5 +1,8 @@
+import type { FollowState } from './follow-api.ts'
 import type { Logger } from './log.ts'
 import type { JsonObject, ModelConfig, Template } from './prompt.ts'
+import type { SnapshotStore } from './snapshot-port.ts'
+import type { Telemetry } from './telemetry.ts'
 import type { Transport } from './transport.ts'
 
 /** A bundled text: the template alone, or with its settings. */
@@ -36,6 +39,10 @@ export interface RegistryOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Most entries kept; the least recently used goes first. Default 1000. */
   readonly maxEntries?: number
+  /** Where last known good values outlive the process, as `snapshotFile` of `@promptkeep/client/snapshot`. Default none. */
+  readonly snapshot?: SnapshotStore
+  /** Hears of loads, as `openTelemetry` of `@promptkeep/client/opentelemetry`. Default none. */
+  readonly telemetry?: Telemetry
   /** Folder of the prompt files, for the commands that a drift is reported with. Default `./prompts`. */
   readonly promptsFolder?: string
 }
@@ -47,7 +54,10 @@ export interface LoadOptions {
   /** Longest wait for the registry in milliseconds, retries included. */
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
-  /** Sticky key of a rollout; without effect while the alias is not split. */
+  /**
+   * Sticky key of a rollout (a user, a conversation): the same key gets the same version while the weights stay. Without
+   * one an alias that is split answers the version that it points at.
+   */
   readonly key?: string | undefined
   /** Absence answers `undefined` (nothing else does), and the bundled default is not used. */
   readonly allowMissing?: boolean | undefined
@@ -83,4 +93,6 @@ export interface RegistryStatus {
   }
   /** Prompts whose bundled default is not what the registry says, from the last seeding. */
   readonly drifted: readonly string[]
+  /** Absent while nothing follows. */
+  readonly live?: FollowState
 }

@@ -15,6 +15,8 @@ export function toCapabilities(wire: unknown): Capabilities {
     seed: it.seed === true,
     compareAndSet: it.compare_and_set === true,
     history: it.history === true,
+    live: it.live === true,
+    fleet: it.fleet === true,
   }
 }
 

@@ -4,81 +4,20 @@ import { digestOf } from './digest.ts'
 import { InvalidInput, isAbsence, isRegistryError, RegistryError } from './errors.ts'
 import { createLoader } from './loader.ts'
 import { createMlflowTransport } from './mlflow.ts'
-import type { Defaults, LoadOptions, RegistryOptions, RegistryStatus, SeedReport } from './options.ts'
-import {
-  makeBody,
-  makePrompt,
-  type Prompt,
-  type PromptInfo,
-  type PromptSet,
-  type PromptVersion,
-} from './prompt.ts'
+import type { LoadOptions, RegistryOptions } from './options.ts'
+import { makeBody, makePrompt, type Prompt, type PromptSet } from './prompt.ts'
 import { makePromptSet } from './prompt-set.ts'
 import { createPromptValues } from './prompt-values.ts'
 import { checkLimits, checkPage, type Query, readQuery } from './query.ts'
 import type { Key } from './question.ts'
 import { checkObject, refuse } from './refuse.ts'
+import type { Registry } from './registry-api.ts'
 import { createReporter } from './reporter.ts'
 import { createSeeder } from './seeder.ts'
 import { DEFAULT_TRACKING_URI, readDefaults, readSettings } from './settings.ts'
 import { createTimers } from './timers.ts'
-import type {
-  AliasMove,
-  Capabilities,
-  Change,
-  Page,
-  PageRequest,
-  RequestOptions,
-  VersionDraft,
-} from './transport.ts'
+import type { RequestOptions } from './transport.ts'
 import { checkAlias, checkDraft, checkName, checkNote, checkVersion } from './validate.ts'
-
-export interface Registry {
-  /**
-   * Resolves a prompt: fresh cache, then the registry, then a stale copy, then the bundled default.
-   * Concurrent calls for one name and alias share one request. An entry in use is refreshed before its TTL
-   * ends; a call that finds it expired waits ≤ 250 ms for the registry, then gets the old copy as `stale`.
-   *
-   * @param name - A name, or any reference: `prompts:/name@alias`, `name@alias`, `prompts:/name/3`, `name/3`.
-   * @returns The prompt; `prompt.source` says which step answered.
-   * @throws {RegistryError} `PROMPT_NOT_FOUND`, `ALIAS_NOT_FOUND`, `VERSION_NOT_FOUND`: the registry answered, has no
-   *   such thing, and no default exists. `TIMEOUT`, `UNAVAILABLE` or a refusal: nothing older, and no default.
-   *   `INVALID_INPUT` before any request. The reason of `options.signal`, when that is aborted.
-   */
-  load(name: string, options: LoadOptions & { readonly allowMissing: true }): Promise<Prompt | undefined>
-  load(name: string, options?: LoadOptions): Promise<Prompt>
-  /** As `load` for each, with one deadline for all; the set is pinned. Names may be references. */
-  loadSet(
-    names: readonly string[],
-    options?: Omit<LoadOptions, 'version' | 'allowMissing'>,
-  ): Promise<PromptSet>
-  /** Appends a version. @throws {RegistryError} `INVALID_INPUT` before any request; what the registry said */
-  register(draft: VersionDraft, options?: RequestOptions): Promise<PromptVersion>
-  /**
-   * Points an alias; this registry's own loads see it at once. What the options mean: `AliasMove`.
-   * @throws {Conflict} with the current version
-   * @throws {RegistryError} `FORBIDDEN` naming the clause of the alias's policy that failed
-   */
-  setAlias(
-    name: string,
-    alias: string,
-    version: number,
-    options?: RequestOptions & Partial<Pick<AliasMove, 'expected' | 'reason' | 'evidence' | 'force'>>,
-  ): Promise<Change>
-  /**
-   * Makes what is missing, and points the registry's alias at it (of a chain: the last). One budget of 5 s; stops at
-   * the first outage or refusal, never throws for those, and tries again in the background until it is complete.
-   */
-  seed(defaults?: Defaults, options?: RequestOptions): Promise<SeedReport>
-  capabilities(options?: RequestOptions): Promise<Capabilities>
-  find(name: string, options?: RequestOptions): Promise<PromptInfo>
-  list(page?: PageRequest, options?: RequestOptions): Promise<Page<PromptInfo>>
-  versions(name: string, page?: PageRequest, options?: RequestOptions): Promise<Page<PromptVersion>>
-  changes(name: string, page?: PageRequest, options?: RequestOptions): Promise<Page<Change>>
-  status(): RegistryStatus
-  /** Ends timers and requests under way; later loads are refused. */
-  close(): Promise<void>
-}
 
 interface Question extends Query {
   readonly keys: readonly Key[]
@@ -219,6 +158,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   }
 
   return {
+    ...({} as Pick<Registry, 'follow' | 'run' | 'lineage'>),
     load: load as Registry['load'],
     loadSet,
     async register(draft, given = {}) {

@@ -13,6 +13,10 @@ export interface Capabilities {
   readonly compareAndSet: boolean
   /** The whole change log; without it only the last move of each alias is known. */
   readonly history: boolean
+  /** Changes come as a stream. */
+  readonly live: boolean
+  /** Takes reports of what runs where. */
+  readonly fleet: boolean
 }
 
 export interface RequestOptions {
