@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Change, contentFromTags, digestOf, TAG } from '@promptkeep/client/protocol'
+import { type Change, checkMessages, contentFromTags, digestOf, TAG } from '@promptkeep/client/protocol'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openStore } from '../packages/server/src/store/open-store.ts'
 import { ANYBODY, type PastVersion, type Store } from '../packages/server/src/store/store.ts'
@@ -170,7 +170,7 @@ async function view({ alias, version, digest, rollout, content, since }: PastVer
     alias,
     version,
     digest,
-    contentDigest: content && (await digestOf(contentFromTags(content.tags))),
+    contentDigest: content && (await digestOf(contentFromTags(content.tags, checkMessages))),
     keptDigest: content?.tags[TAG.digest] ?? digest,
     rollout,
     rollouts: content && rolloutsOf(content.tags),
@@ -212,7 +212,7 @@ async function held(store: Store, model: HistoryModel): Promise<Holdings> {
     for (const { alias, version } of aliases) holdings[name].aliases[alias] = version
   }
   for (const { name, version, tags } of (await store.versions.search(all)).items) {
-    const digest = await digestOf(contentFromTags(tags))
+    const digest = await digestOf(contentFromTags(tags, checkMessages))
     const prompt = holdings[name]
     if (prompt) prompt.versions[version] = { digest, rollouts: rolloutsOf(tags) }
   }

@@ -1,7 +1,7 @@
 import type { Identity, MadeToken, Policy, Resolution, Token } from './admin-wire.ts'
 import type { LogEvent } from './follow-changes.ts'
+import type { Env } from './platform.ts'
 import type { Role } from './roles.ts'
-import type { Env } from './settings.ts'
 import type { Capabilities, Change, ChangeKind, Page, PageRequest, RequestOptions } from './transport.ts'
 
 export interface AdminOptions {

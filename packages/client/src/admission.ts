@@ -18,7 +18,7 @@ export interface Admitted {
  * @throws {RegistryError} absence for an empty text, `INVALID_INPUT` for one that cannot be read, `UNAVAILABLE` for an
  *   answer that is no version; when strict, `DIGEST_MISMATCH`
  */
-export type Admission = (version: PromptVersion) => Admitted
+export type Admission = (version: PromptVersion) => Promise<Admitted>
 
 export interface AdmissionOptions {
   /** Where the versions come from, for messages. */
@@ -55,11 +55,11 @@ export function createAdmission({ address, now, strict, maxPins }: AdmissionOpti
     if (pins.size > maxPins && oldest !== undefined) pins.delete(oldest)
   }
 
-  return (version) => {
+  return async (version) => {
     if (!isVersion(version)) throw brokenTransport(address, 'that is no version')
     const { name, version: number, tags, digest, createdAt } = version
     const what = `prompt "${name}" version ${number} at ${address}`
-    const body = readBody(version, what)
+    const body = await readBody(version, what)
     const registered = tags[TAG.digest] ?? digest
     const isSure = registered === digest
     const identity = `${name}/${number}/${createdAt}`
@@ -81,9 +81,9 @@ export function createAdmission({ address, now, strict, maxPins }: AdmissionOpti
   }
 }
 
-function readBody(version: PromptVersion, what: string): PromptBody {
+async function readBody(version: PromptVersion, what: string): Promise<PromptBody> {
   try {
-    if (!isEmptyTemplate(version.template)) return makeBody(version)
+    if (!isEmptyTemplate(version.template)) return await makeBody(version)
   } catch (cause) {
     throw isRegistryError(cause)
       ? cause

@@ -44,13 +44,13 @@ describe('cache', () => {
     expect(first.asked()).toBe(1)
     expect(cache.isAsking('a')).toBe(false)
     expect(await cache.ask('a', async () => 'two')).toBe('two')
-    expect(cache.read('a')).toMatchObject({ kind: 'value', value: 'two' })
+    expect(cache.read('a')?.answer).toMatchObject({ kind: 'value', value: 'two' })
   })
 
   it('keeps a well-founded absence, and no other failure', async () => {
     const { cache } = open()
     await expect(cache.ask('a', () => Promise.reject(absence))).rejects.toBe(absence)
-    expect(cache.read('a')).toMatchObject({ kind: 'absence', error: absence })
+    expect(cache.read('a')?.answer).toMatchObject({ kind: 'absence', error: absence })
     await expect(cache.ask('b', () => Promise.reject(new Error('down')))).rejects.toThrow('down')
     expect(cache.read('b')).toBeUndefined()
     expect(cache.isAsking('b')).toBe(false)
@@ -58,37 +58,67 @@ describe('cache', () => {
 
   it('keeps the last good value when a request fails', async () => {
     const { cache, clock } = open()
-    cache.write('a', 'good')
+    cache.write('a', { value: 'good' })
     clock.ms = 5
     await expect(cache.ask('a', () => Promise.reject(new Error('down')))).rejects.toThrow()
-    expect(cache.read('a')).toEqual({ kind: 'value', value: 'good', confirmedAt: 0 })
+    expect(cache.read('a')?.answer).toEqual({ kind: 'value', value: 'good', confirmedAt: 0 })
   })
 
-  it.each(['write', 'drop'] as const)('a late answer never overwrites a newer one (%s)', async (change) => {
-    const { cache } = open()
-    const late = request()
-    const answer = cache.ask('a', late.ask)
-    if (change === 'write') cache.write('a', 'new')
-    else cache.drop('a')
-    const fresh = cache.ask('a', async () => 'newest') // does not join the request from before the change
-    late.resolve('old')
-    expect(await answer).toBe('old')
-    expect(await fresh).toBe('newest')
-    expect(cache.read('a')).toMatchObject({ value: 'newest' })
-  })
+  it.each(['write', 'expire', 'drop'] as const)(
+    'a late answer never overwrites a newer one (%s)',
+    async (change) => {
+      const { cache } = open()
+      const late = request()
+      const answer = cache.ask('a', late.ask)
+      if (change === 'write') cache.write('a', { value: 'new' })
+      else if (change === 'expire') cache.expire('a')
+      else cache.drop('a')
+      const fresh = cache.ask('a', async () => 'newest') // does not join the request from before the change
+      late.resolve('old')
+      expect(await answer).toBe('old')
+      expect(await fresh).toBe('newest')
+      expect(cache.read('a')?.answer).toMatchObject({ value: 'newest' })
+    },
+  )
 
   it('throws out the least recently used', () => {
-    const { cache } = open(2)
-    cache.write('a', '1')
-    cache.write('b', '2')
+    const { cache, clock } = open(2)
+    cache.write('a', { value: '1' })
+    cache.write('b', { value: '2' })
+    clock.ms = 1
     cache.read('a')
-    cache.write('c', '3')
+    cache.write('c', { value: '3' })
     expect([cache.peek('a'), cache.peek('b'), cache.peek('c')].map(Boolean)).toEqual([true, false, true])
+  })
+
+  it('never throws out what was just learned, also with a clock that was set back', () => {
+    const { cache, clock } = open(1)
+    clock.ms = 1000
+    cache.write('a', { value: '1' })
+    clock.ms = 0
+    cache.write('b', { value: '2' })
+    expect([cache.peek('a'), cache.peek('b')].map(Boolean)).toEqual([false, true])
+  })
+
+  it('what expired is kept until it is known anew, and each change of an answer is another epoch', async () => {
+    const { cache } = open()
+    const epochs = [cache.state.epoch]
+    cache.write('a', { value: '1' })
+    epochs.push(cache.state.epoch)
+    cache.expire('a')
+    expect(cache.peek('a')).toMatchObject({ isExpired: true, answer: { value: '1' } })
+    epochs.push(cache.state.epoch)
+    await cache.ask('a', async () => '2')
+    expect(cache.peek('a')).toMatchObject({ isExpired: false, answer: { value: '2' } })
+    epochs.push(cache.state.epoch)
+    cache.drop('a')
+    epochs.push(cache.state.epoch)
+    expect(new Set(epochs).size).toBe(epochs.length)
   })
 
   it('a refresh is no use of an entry', async () => {
     const { cache, clock } = open()
-    cache.write('a', '1')
+    cache.write('a', { value: '1' })
     clock.ms = 7
     await cache.ask('a', async () => '2')
     expect(cache.peek('a')).toMatchObject({ usedAt: 0, answer: { confirmedAt: 7 } })
@@ -137,9 +167,9 @@ describe('cache', () => {
             current = undefined
             model = action.do === 'write' ? `written ${i}` : undefined
             if (model === undefined) cache.drop('k')
-            else cache.write('k', model)
+            else cache.write('k', { value: model })
           }
-          const known = cache.read('k')
+          const known = cache.read('k')?.answer
           expect(known?.kind === 'value' ? known.value : undefined).toBe(model)
           expect(cache.isAsking('k')).toBe(current !== undefined)
         }

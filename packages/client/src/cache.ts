@@ -3,6 +3,15 @@ export type Answer<T> =
   | { readonly kind: 'value'; readonly value: T; readonly confirmedAt: number }
   | { readonly kind: 'absence'; readonly error: Error; readonly confirmedAt: number }
 
+/** The place of one key. It stays the same object while the key is kept. */
+export interface Slot<T> {
+  readonly answer: Answer<T>
+  /** It is not what the registry says any more, or nobody knows how old it is: good for an outage only. */
+  readonly isExpired: boolean
+  /** When it was last read, in milliseconds since the epoch. Who reads it without the cache sets it. */
+  usedAt: number
+}
+
 export interface CacheOptions {
   /** Milliseconds since the epoch. The only clock: nothing in here waits. */
   readonly now: () => number
@@ -17,20 +26,24 @@ export interface CacheOptions {
  * key are shared, and an answer that was asked for before the key changed is never stored.
  */
 export interface Cache<T> {
-  /** The last answer; reading counts as use. */
-  read(key: string): Answer<T> | undefined
-  /** The last answer and when it was last read, without counting as use. */
-  peek(key: string): { readonly answer: Answer<T>; readonly usedAt: number } | undefined
+  /** Another number whenever any answer is another: what was concluded from answers holds while it is the same. */
+  readonly state: { epoch: number }
+  /** Reading counts as use. */
+  read(key: string): Slot<T> | undefined
+  /** Without counting as use. */
+  peek(key: string): Slot<T> | undefined
+  /** All that begin so, of answers and of requests under way. */
+  keys(prefix: string): readonly string[]
   /** Whether a request for `key` is under way. */
   isAsking(key: string): boolean
   /** Joins the request for `key`, or starts it, and keeps its answer. Rejects as `ask` does. */
   ask(key: string, ask: () => Promise<T>): Promise<T>
   /** Stores what the caller knows. Requests under way may answer their callers, and are not stored. */
-  write(key: string, value: T): void
+  write(key: string, known: { readonly value: T } | { readonly error: Error }): void
+  /** Keeps the answer for an outage only. Requests under way may answer their callers, and are not stored. */
+  expire(key: string): void
   /** Forgets the answer. Requests under way may answer their callers, and are not stored. */
   drop(key: string): void
-  /** Forgets absences under the keys that begin so, and those that requests under way may still hear of. */
-  dropAbsences(prefix: string): void
 }
 
 interface Flight<T> {
@@ -40,19 +53,32 @@ interface Flight<T> {
 }
 
 export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Cache<T> {
-  // A Map keeps the order of insertion: reading puts an entry last, so the first is the least recently used.
-  const entries = new Map<string, { answer: Answer<T>; usedAt: number }>()
-  /** The last one in that order: reading it again moves nothing, which is most of what a hot prompt costs. */
-  let newest: string | undefined
+  const slots = new Map<string, { answer: Answer<T>; isExpired: boolean; usedAt: number }>()
   const flights = new Map<string, Flight<T>>()
+  const state = { epoch: 0 }
 
   function store(key: string, answer: Answer<T>): void {
-    const usedAt = entries.get(key)?.usedAt ?? now()
-    entries.delete(key)
-    entries.set(key, { answer, usedAt })
-    newest = key
-    const [oldest] = entries.keys()
-    if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest)
+    state.epoch++
+    const slot = slots.get(key)
+    if (slot) {
+      slot.answer = answer
+      slot.isExpired = false
+      return
+    }
+    slots.set(key, { answer, isExpired: false, usedAt: now() })
+    if (slots.size > maxEntries) dropLeastRecentlyUsed(key)
+  }
+
+  /** Looked for when it is needed: a cached load, which happens much more often, keeps no order. */
+  function dropLeastRecentlyUsed(except: string): void {
+    let oldest: string | undefined
+    let oldestAt = Number.POSITIVE_INFINITY
+    for (const [key, { usedAt }] of slots) {
+      if (usedAt >= oldestAt || key === except) continue
+      oldest = key
+      oldestAt = usedAt
+    }
+    if (oldest !== undefined) slots.delete(oldest)
   }
 
   function supersede(key: string): void {
@@ -83,38 +109,38 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
     }
   }
 
-  function drop(key: string): void {
-    supersede(key)
-    entries.delete(key)
-    if (newest === key) newest = undefined
-  }
-
   return {
+    state,
     read(key) {
-      const entry = entries.get(key)
-      if (!entry) return undefined
-      entry.usedAt = now()
-      if (newest !== key) {
-        entries.delete(key)
-        entries.set(key, entry)
-        newest = key
-      }
-      return entry.answer
+      const slot = slots.get(key)
+      if (slot) slot.usedAt = now()
+      return slot
     },
-    peek: (key) => entries.get(key),
+    peek: (key) => slots.get(key),
+    keys: (prefix) =>
+      [...new Set([...slots.keys(), ...flights.keys()])].filter((key) => key.startsWith(prefix)),
     isAsking: (key) => flights.has(key),
     ask: (key, ask) => flights.get(key)?.promise ?? start(key, ask),
-    write(key, value) {
+    write(key, known) {
       supersede(key)
-      store(key, { kind: 'value', value, confirmedAt: now() })
+      const confirmedAt = now()
+      store(
+        key,
+        'error' in known
+          ? { kind: 'absence', error: known.error, confirmedAt }
+          : { kind: 'value', value: known.value, confirmedAt },
+      )
     },
-    drop,
-    dropAbsences(prefix) {
-      for (const key of [...flights.keys(), ...entries.keys()]) {
-        if (!key.startsWith(prefix)) continue
-        supersede(key)
-        if (entries.get(key)?.answer.kind === 'absence') drop(key)
-      }
+    expire(key) {
+      supersede(key)
+      const slot = slots.get(key)
+      if (slot) slot.isExpired = true
+      state.epoch++
+    },
+    drop(key) {
+      supersede(key)
+      slots.delete(key)
+      state.epoch++
     },
   }
 }

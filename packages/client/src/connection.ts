@@ -1,6 +1,6 @@
 import { InvalidInput } from './errors.ts'
+import type { Env } from './platform.ts'
 import { refuse } from './refuse.ts'
-import type { Env } from './settings.ts'
 
 /** Where the registry is, and what every request to it carries. */
 export interface Connection {

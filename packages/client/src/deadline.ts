@@ -1,4 +1,5 @@
 import { RegistryError } from './errors.ts'
+import { builtinModule } from './platform.ts'
 
 export interface Limits {
   readonly signal?: AbortSignal | undefined
@@ -46,8 +47,10 @@ export function withDeadline<T>(
 
 /** For a signal that many wait for at a time: Node would warn of a leak from the eleventh listener on. */
 export function forMany(signal: AbortSignal): AbortSignal {
-  const host = globalThis as { process?: { getBuiltinModule?: typeof process.getBuiltinModule } }
-  host.process?.getBuiltinModule?.('node:events').setMaxListeners(0, signal)
+  const events = builtinModule('node:events') as
+    | { setMaxListeners?: (n: number, on: AbortSignal) => void }
+    | undefined
+  events?.setMaxListeners?.(0, signal)
   return signal
 }
 

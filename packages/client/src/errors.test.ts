@@ -15,8 +15,14 @@ describe('an error that is printed', () => {
     expect(error).toMatchObject({ status: 403, mlflowCode: 'PERMISSION_DENIED' })
   })
 
-  it('says once why a prompt cannot be formatted', () => {
-    const prompt = makeBody({ name: 'memory', version: 3, template: '{{ what }}', tags: {}, digest: 'd' })
+  it('says once why a prompt cannot be formatted', async () => {
+    const prompt = await makeBody({
+      name: 'memory',
+      version: 3,
+      template: '{{ what }}',
+      tags: {},
+      digest: 'd',
+    })
     let printed = ''
     try {
       prompt.format({})

@@ -1,4 +1,8 @@
+import { defined } from './defined.ts'
+import { AliasNotFound, PromptNotFound } from './errors.ts'
+import type { LoaderInside } from './loader.ts'
 import type { PromptVersion } from './prompt.ts'
+import { type Key, keyOf, prefixOf, readKey } from './question.ts'
 
 /** What a registry keeps of one alias that its app loads. */
 export interface KnownAlias {
@@ -14,13 +18,16 @@ export interface KnownAlias {
 
 /**
  * What a follower does to the cache: the loader implements it. Each call supersedes requests that are under way for the
- * same thing, so that a late answer never undoes it. Nothing here waits or throws.
+ * same thing, so that a late answer never undoes it.
  */
 export interface LiveCache {
   /** Every alias that was loaded and is still kept (`latest` among them). */
   aliases(): readonly KnownAlias[]
-  /** The alias says this version now. Kept only where the app loaded that alias before, or is loading it. */
-  said(name: string, alias: string, version: PromptVersion): void
+  /**
+   * The alias says this version now. Kept only where the app loaded that alias before, or is loading it; resolves when
+   * loads see it. Never rejects: of what cannot be served the next load hears why.
+   */
+  said(name: string, alias: string, version: PromptVersion): Promise<void>
   /** The prompt has no such alias any more. */
   removed(name: string, alias: string): void
   /**
@@ -37,4 +44,53 @@ export interface LiveCache {
    * Both in milliseconds since the epoch. `undefined` ends that.
    */
   freshWhile(live: { readonly since: number; readonly until: number } | undefined): void
+}
+
+/** The cache as a follower sees it. */
+export function createLiveCache(inside: LoaderInside): LiveCache {
+  const { cache, scope, heard, keepFresh, refresh, freshWhile } = inside
+  const aliasKey = (name: string, alias: string) => keyOf(scope, name, { alias })
+  const isKept = ({ text }: Key) => cache.peek(text) !== undefined || cache.isAsking(text)
+  const keysOf = (name: string) => cache.keys(prefixOf(scope, name)).map((text) => readKey(scope, text))
+
+  function isGone(key: Key, error: Error): void {
+    if (isKept(key)) cache.write(key.text, { error })
+    heard(key, undefined)
+  }
+
+  return {
+    aliases() {
+      return cache.keys(`${scope} `).flatMap((text): KnownAlias[] => {
+        const slot = cache.peek(text)
+        const { name, alias } = readKey(scope, text)
+        if (!slot || alias === undefined) return []
+        const { usedAt, answer } = slot
+        const { version, digest } = answer.kind === 'value' ? answer.value.body : {}
+        return [{ name, alias, usedAt, confirmedAt: answer.confirmedAt, ...defined({ version, digest }) }]
+      })
+    },
+    async said(name, alias, version) {
+      const key = aliasKey(name, alias)
+      if (!isKept(key)) return
+      cache.expire(key.text)
+      try {
+        // As an answer that is under way: who loads meanwhile waits for it, and what comes later supersedes it.
+        await cache.ask(key.text, () => inside.admit(version))
+        heard(key, version)
+        keepFresh(key)
+      } catch {
+        // An empty text is kept as an absence, anything else is asked for by the next load.
+      }
+    },
+    removed: (name, alias) => isGone(aliasKey(name, alias), new AliasNotFound(alias)),
+    changed(name, part) {
+      const keys = part === undefined ? keysOf(name) : [keyOf(scope, name, part)]
+      for (const { text } of keys) cache.expire(text)
+    },
+    deleted(name) {
+      for (const key of keysOf(name)) isGone(key, new PromptNotFound(name))
+    },
+    refresh: (name, alias) => refresh(aliasKey(name, alias)),
+    freshWhile,
+  }
 }

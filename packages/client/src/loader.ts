@@ -1,6 +1,6 @@
 import { type Admitted, brokenTransport, createAdmission } from './admission.ts'
 import type { Breaker, Probe } from './breaker.ts'
-import { type Answer, createCache } from './cache.ts'
+import { type Cache, createCache, type Slot } from './cache.ts'
 import { withDeadline } from './deadline.ts'
 import { isAbsence, isOutage, isRegistryError, type RegistryError } from './errors.ts'
 import type { PromptBody, PromptSource, PromptVersion } from './prompt.ts'
@@ -14,8 +14,10 @@ import {
   prefixOf,
   type Wanted,
 } from './question.ts'
+import { chooseVersion, readRollout } from './rollout.ts'
+import type { LastGood } from './snapshot-keeper.ts'
 import type { Timers } from './timers.ts'
-import type { RequestOptions, Transport } from './transport.ts'
+import type { Transport } from './transport.ts'
 
 /** With an older value at hand a load waits no longer than this for a newer one. */
 const GRACE_MS = 250
@@ -23,6 +25,8 @@ const GRACE_MS = 250
 const VERSION_TTL_MS = 24 * 60 * 60 * 1000
 /** "No such thing" is kept for a moment only: every load of a chain asks, and the next second it may exist. */
 const LONGEST_ABSENCE_TTL_MS = 5_000
+/** However well a follower hears, everything is asked for again after so many TTLs. */
+const LONGEST_LIVE_TTLS = 10
 
 export interface LoadLimits {
   /** Longest wait in milliseconds, for all steps together. */
@@ -30,32 +34,66 @@ export interface LoadLimits {
   readonly signal?: AbortSignal | undefined
   /** Oldest cached value that counts as fresh; default: the TTL. */
   readonly maxAgeMs?: number | undefined
+  /** Of a rollout. */
+  readonly key?: string | undefined
 }
 
 /** A value that the registry said, now or earlier. */
 export interface Found {
   readonly body: PromptBody
-  readonly source: Extract<PromptSource, 'registry' | 'cache' | 'stale'>
+  readonly source: Exclude<PromptSource, 'default'>
   readonly alias?: string | undefined
   readonly confirmedAt: number
   /** Why it is not simply what the registry says now: an outage, a changed version, an alias without a text. */
   readonly cause?: unknown
 }
 
+/** A cached answer, and how long it may be given again without looking at all. */
+export interface Fresh {
+  readonly found: Found
+  /** While the loader's `epoch` is this, and the time is in between. Milliseconds since the epoch. */
+  readonly epoch: number
+  readonly from: number
+  readonly until: number
+  /** To be told of use: what is not used is not refreshed. */
+  readonly slots: readonly { usedAt: number }[]
+}
+
 export interface Loader {
+  readonly state: { readonly epoch: number }
   /** Where the answers to a question are kept. Callers that ask often keep it. */
   keysOf(name: string, wanted: Wanted): readonly Key[]
   /** The value that `find` would answer from the cache, without waiting; `undefined` when it has more to do. */
-  fresh(keys: readonly Key[]): Found | undefined
+  fresh(keys: readonly Key[]): Fresh | undefined
   /** Fresh cache, then the registry, then (unless strict) the last good value. @throws what the registry said */
   find(keys: readonly Key[], limits: LoadLimits): Promise<Found>
-  /** This process moved an alias: its own loads see it from now on. */
-  aliasMoved(name: string, alias: string, version: number, limits: RequestOptions): Promise<void>
   /**
    * This process wrote: what it was told to be absent of this prompt may be there now, `latest` may be another version,
    * and what is named has changed.
    */
   written(name: string, ...changed: readonly Part[]): void
+  /** For who learns of changes otherwise than by asking: `live-cache.ts`, `own-moves.ts`. */
+  readonly inside: LoaderInside
+}
+
+/** What those need to keep the cache true. */
+export interface LoaderInside {
+  readonly cache: Cache<Admitted>
+  readonly scope: string
+  admit(version: PromptVersion): Promise<Admitted>
+  /** For what outlives the process: it says this version now, or nothing. */
+  heard(key: Key, version: PromptVersion | undefined): void
+  /** Asks again before the answer is too old, while it is in use. */
+  keepFresh(key: Key): void
+  /** Asks now; joins a request under way. */
+  refresh(key: Key): Promise<void>
+  /** As {@link LiveCache.freshWhile}. */
+  freshWhile(live: LiveWindow | undefined): void
+}
+
+export interface LiveWindow {
+  readonly since: number
+  readonly until: number
 }
 
 export interface LoaderOptions {
@@ -76,17 +114,22 @@ export interface LoaderOptions {
   readonly closing: AbortSignal
   /** The registry answered, with the value of `name` if given. */
   readonly onAnswer: (name?: string) => void
+  /** What outlives the process; absent without a snapshot. */
+  readonly lastGood?: LastGood | undefined
   /** An outage or a refusal. */
   readonly onTrouble: (error: RegistryError) => void
 }
 
 /** The steps of a load that depend on the registry. Falling back to a bundled default is the caller's. */
 export function createLoader(options: LoaderOptions): Loader {
-  const { transport, breaker, now, random, timers, ttlMs, strict, maxEntries, closing } = options
+  const { transport, breaker, now, random, timers, ttlMs, strict, maxEntries, closing, lastGood } = options
   const { onAnswer, onTrouble } = options
   const { address, scope } = transport
   const cache = createCache<Admitted>({ now, maxEntries, isAbsence })
   const admit = createAdmission({ address, now, strict, maxPins: maxEntries })
+  const absenceTtlMs = Math.min(ttlMs, LONGEST_ABSENCE_TTL_MS)
+  const heard: LoaderInside['heard'] = (key, version) => lastGood?.heard(key, version)
+  let live: LiveWindow | undefined
 
   const keysOf = (name: string, wanted: Wanted): readonly Key[] =>
     'version' in wanted
@@ -94,10 +137,42 @@ export function createLoader(options: LoaderOptions): Loader {
       : wanted.chain.map((alias) => keyOf(scope, name, { alias }))
 
   async function find(keys: readonly Key[], limits: LoadLimits): Promise<Found> {
+    const startedAt = performance.now()
+    const found = await findPlain(keys, limits)
+    const { key } = limits
+    return key === undefined ? found : share(found, key, limits, startedAt)
+  }
+
+  /** Of an alias that is split, the version for this key. */
+  async function share(found: Found, key: string, limits: LoadLimits, startedAt: number): Promise<Found> {
+    const { body, alias, source } = found
+    const weights = alias === undefined ? undefined : readRollout(body.tags, alias, body.version)
+    if (!weights) return found
+    const version = chooseVersion(weights, key, `${body.name}@${alias}`)
+    if (version === body.version) return found
+    const leftMs = Math.max(1, limits.timeoutMs - (performance.now() - startedAt))
+    try {
+      const chosen = await findPlain([keyOf(scope, body.name, { version })], {
+        signal: limits.signal,
+        timeoutMs: source === 'registry' ? leftMs : Math.min(leftMs, GRACE_MS),
+      })
+      return {
+        ...found,
+        body: chosen.body,
+        source: ORDER[Math.max(ORDER.indexOf(source), ORDER.indexOf(chosen.source))] as Found['source'],
+        cause: found.cause ?? chosen.cause,
+      }
+    } catch (cause) {
+      if (strict || limits.signal?.aborted) throw cause
+      return { ...found, cause } // the version that the alias points at is better than none
+    }
+  }
+
+  async function findPlain(keys: readonly Key[], limits: LoadLimits): Promise<Found> {
     limits.signal?.throwIfAborted()
     const cached = recallFirst(keys, limits.maxAgeMs)
     if (cached) return cached
-    const older = strict ? undefined : lastGood(keys)
+    const older = strict ? undefined : (lastKnown(keys) ?? (await lastGood?.find(keys)))
     // Who says how old an answer may be wants a true one, not a quick one: only an outage gives it an older one.
     const isHurried = older !== undefined && limits.maxAgeMs === undefined
     const timeoutMs = isHurried ? Math.min(limits.timeoutMs, GRACE_MS) : limits.timeoutMs
@@ -125,24 +200,34 @@ export function createLoader(options: LoaderOptions): Loader {
 
   /** @returns as an error: that there is nothing behind this alias. @throws any other absence */
   function recall(key: Key, maxAgeMs: number | undefined): Found | Error | undefined {
-    const answer = cache.read(key.text)
-    if (!answer || !isFresh(key, answer, maxAgeMs)) return undefined
+    const slot = cache.read(key.text)
+    if (!slot || !isFresh(key, slot, maxAgeMs)) return undefined
+    const { answer } = slot
     if (answer.kind === 'value') return foundAt(key, answer.value, 'cache', answer.confirmedAt)
     if (leadsOn(key, answer.error)) return answer.error
     throw answer.error
   }
 
-  function isFresh(key: Key, { kind, confirmedAt }: Answer<Admitted>, maxAgeMs: number | undefined): boolean {
-    const ttl = maxAgeMs ?? (key.version === undefined || ttlMs === 0 ? ttlMs : VERSION_TTL_MS)
-    const age = now() - confirmedAt
-    // A negative age means that the clock was set back: nobody knows how old the answer is.
-    return age >= 0 && age < (kind === 'absence' ? Math.min(ttl, LONGEST_ABSENCE_TTL_MS) : ttl)
+  /** A negative age means that the clock was set back: nobody knows how old the answer is. */
+  function isFresh(key: Key, slot: Slot<Admitted>, maxAgeMs: number | undefined): boolean {
+    const { confirmedAt } = slot.answer
+    const until = maxAgeMs === undefined ? freshUntil(key, slot) : confirmedAt + maxAgeMs
+    const at = now()
+    return !slot.isExpired && at >= confirmedAt && at < until
   }
 
-  /** The last good value, however old. An alias of which nothing is known ends the search: it may exist. */
-  function lastGood(keys: readonly Key[]): Found | undefined {
+  function freshUntil(key: Key, { answer: { kind, confirmedAt } }: Slot<Admitted>): number {
+    if (ttlMs === 0) return confirmedAt
+    if (key.version !== undefined) return confirmedAt + (kind === 'value' ? VERSION_TTL_MS : absenceTtlMs)
+    const own = confirmedAt + (kind === 'value' ? ttlMs : absenceTtlMs)
+    if (!live || confirmedAt < live.since) return own
+    return Math.max(own, Math.min(live.until, confirmedAt + LONGEST_LIVE_TTLS * ttlMs))
+  }
+
+  /** The last value that was heard, however old. An alias of which nothing is known ends the search: it may exist. */
+  function lastKnown(keys: readonly Key[]): Found | undefined {
     for (const key of keys) {
-      const answer = cache.read(key.text)
+      const answer = cache.read(key.text)?.answer
       if (answer?.kind === 'value') return foundAt(key, answer.value, 'stale', answer.confirmedAt)
       if (!leadsOn(key, answer?.error)) return undefined
     }
@@ -195,18 +280,22 @@ export function createLoader(options: LoaderOptions): Loader {
       ).catch((thrown: unknown) => {
         throw isRegistryError(thrown) ? thrown : brokenTransport(address, thrown)
       })
-      const entry = admit(version)
+      const entry = await admit(version)
       dropOlderNamesake(version)
       onAnswer(key.name)
       if (entry.defect) onTrouble(entry.defect)
-      keepFresh(key, timeoutMs)
+      else heard(key, version)
+      keepFresh(key)
       return entry
     } catch (thrown) {
       const error = thrown as RegistryError
       if (isOutage(error)) breaker.failed(error, leave)
       else onAnswer()
       if (!isAbsence(error)) onTrouble(error)
-      else if (leadsOn(key, error)) keepFresh(key, timeoutMs)
+      else {
+        heard(key, undefined)
+        if (leadsOn(key, error)) keepFresh(key)
+      }
       throw error
     }
   }
@@ -214,55 +303,80 @@ export function createLoader(options: LoaderOptions): Loader {
   /** A version of the same number from before its prompt was deleted and made anew. */
   function dropOlderNamesake({ name, version, createdAt }: PromptVersion): void {
     const pinned = keyOf(scope, name, { version }).text
-    const known = cache.peek(pinned)?.answer
-    if (known?.kind === 'value' && known.value.createdAt !== createdAt) cache.drop(pinned)
+    const answer = cache.peek(pinned)?.answer
+    if (answer?.kind === 'value' && answer.value.createdAt !== createdAt) cache.drop(pinned)
   }
 
-  /** Asks again in the last fifth of the TTL if the entry is still in use, so that no load has to wait for it. */
-  function keepFresh(key: Key, timeoutMs: number): void {
+  /**
+   * Asks again in the last fifth of the TTL if the entry is still in use, so that no load has to wait for it. If it is
+   * not, or nobody answers, it ends with the TTL by this timer too: the clock of the wall may have been set back.
+   */
+  function keepFresh(key: Key): void {
     if (key.version !== undefined || ttlMs === 0) return
     timers.after(key.text, ttlMs * (0.8 + 0.15 * random()), () => {
-      const known = cache.peek(key.text)
-      const isUsed = known !== undefined && now() - known.usedAt <= ttlMs
-      if (isUsed && !closing.aborted && !cache.isAsking(key.text))
-        lookUp(key, timeoutMs, true).catch(() => {})
+      const slot = cache.peek(key.text)
+      if (!slot || closing.aborted || cache.isAsking(key.text)) return
+      if (live && freshUntil(key, slot) > slot.answer.confirmedAt + ttlMs) return keepFresh(key)
+      const expireWithTtl = () => timers.after(key.text, ttlMs * 0.2, () => cache.expire(key.text))
+      if (now() - slot.usedAt > ttlMs) return expireWithTtl()
+      lookUp(key, options.timeoutMs, true).catch(expireWithTtl)
     })
   }
 
-  const written: Loader['written'] = (name, ...changed) => {
-    cache.dropAbsences(prefixOf(scope, name))
-    for (const part of [{ alias: 'latest' }, ...changed]) cache.drop(keyOf(scope, name, part).text)
-  }
-
   return {
+    state: cache.state,
     keysOf,
     fresh(keys) {
       try {
-        return recallFirst(keys, undefined)
+        const found = recallFirst(keys, undefined)
+        return found && freshAs(found, keys)
       } catch {
         return undefined // what is known is an absence: there may be a default
       }
     },
     find,
-    async aliasMoved(name, alias, version, limits) {
-      const { text } = keyOf(scope, name, { alias })
-      const isInUse = cache.peek(text) !== undefined
-      written(name, { alias }, { version })
-      if (!isInUse) return
-      try {
-        // What was known of this number may be from before the prompt was deleted and made anew.
-        const timeoutMs = limits.timeoutMs ?? options.timeoutMs
-        const pinned = keyOf(scope, name, { version })
-        const { source } = await find([pinned], { timeoutMs, signal: limits.signal, maxAgeMs: 0 })
-        const answer = cache.peek(pinned.text)?.answer
-        if (source === 'registry' && answer?.kind === 'value') cache.write(text, answer.value)
-      } catch {
-        // The move itself succeeded; the next load asks for the alias.
+    written(name, ...changed) {
+      for (const text of cache.keys(prefixOf(scope, name))) {
+        const answer = cache.peek(text)?.answer
+        if (answer?.kind !== 'value') cache.drop(text) // also a request under way that may still hear "no such thing"
       }
+      for (const part of [{ alias: 'latest' }, ...changed]) cache.drop(keyOf(scope, name, part).text)
     },
-    written,
+    inside: {
+      cache,
+      scope,
+      admit,
+      heard,
+      keepFresh,
+      async refresh(key) {
+        await lookUp(key, options.timeoutMs, false)
+      },
+      freshWhile(given) {
+        live = given
+        cache.state.epoch++
+      },
+    },
+  }
+
+  /** How long what was concluded from these answers holds, up to the one that it came from. */
+  function freshAs(found: Found, keys: readonly Key[]): Fresh {
+    const slots: Slot<Admitted>[] = []
+    let from = 0
+    let until = Number.POSITIVE_INFINITY
+    for (const key of keys) {
+      const slot = cache.peek(key.text)
+      if (!slot) break
+      slots.push(slot)
+      from = Math.max(from, slot.answer.confirmedAt)
+      until = Math.min(until, freshUntil(key, slot))
+      if (slot.answer.kind === 'value') break
+    }
+    return { found, epoch: cache.state.epoch, from, until, slots }
   }
 }
+
+/** From what the registry says now to what it said longest ago. */
+const ORDER: readonly PromptSource[] = ['cache', 'registry', 'stale', 'snapshot']
 
 function foundAt({ alias }: Key, entry: Admitted, source: Found['source'], confirmedAt: number): Found {
   const { body, defect: cause, knownSince } = entry

@@ -1,15 +1,15 @@
 import { hasCode, type RegistryError } from './errors.ts'
 import type { Send } from './http.ts'
+import { findByAlias, ROOT } from './mlflow-find.ts'
 import type { PromptInfo, PromptVersion } from './prompt.ts'
 import type { Page, PageRequest, VersionDraft } from './transport.ts'
-import { readList, readRecord, TAG, toPage, toPromptInfo, toPromptVersion, versionTags } from './wire.ts'
-
-const ROOT = '/api/2.0/mlflow'
+import { readList, readRecord, TAG, toPromptVersion } from './wire.ts'
+import { toPage, toPromptInfo } from './wire-lists.ts'
+import { versionTags } from './wire-tags.ts'
 
 /** The calls of MLflow's REST that the library makes, one method a call. */
 export interface MlflowApi {
   findByAlias(name: string, alias: string): Promise<PromptVersion>
-  findByVersion(name: string, version: number): Promise<PromptVersion>
   /** @throws {RegistryError} `INVALID_INPUT` for a plain model */
   find(name: string): Promise<PromptInfo>
   list(page?: PageRequest): Promise<Page<PromptInfo>>
@@ -44,21 +44,7 @@ export function mlflowApi(send: Send, newId: () => string): MlflowApi {
 
   return {
     find,
-    async findByAlias(name, alias) {
-      const query = { name, alias }
-      const answer = await send({
-        method: 'GET',
-        path: `${ROOT}/registered-models/alias`,
-        query,
-        about: query,
-      })
-      return toPromptVersion(readRecord(answer, 'answer').model_version)
-    },
-    async findByVersion(name, version) {
-      const query = { name, version }
-      const answer = await send({ method: 'GET', path: `${ROOT}/model-versions/get`, query, about: query })
-      return toPromptVersion(readRecord(answer, 'answer').model_version)
-    },
+    findByAlias: (name, alias) => findByAlias(send, name, alias),
     async list({ limit = 100, pageToken } = {}) {
       const query = { filter: `tags.\`${TAG.isPrompt}\` = 'true'`, max_results: limit, page_token: pageToken }
       const answer = await send({ method: 'GET', path: `${ROOT}/registered-models/search`, query })

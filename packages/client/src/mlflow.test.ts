@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createMlflowTransport } from './mlflow.ts'
-import { TAG, versionTags } from './wire.ts'
+import { TAG } from './wire.ts'
+import { versionTags } from './wire-tags.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
@@ -235,7 +236,8 @@ describe('requests', () => {
       }
       response.writeHead(200, { 'content-type': 'text/html' }).end('3.17.2')
     })
-    const stock = { server: 'mlflow', version: '3.17.2', seed: false, compareAndSet: false, history: false }
+    const no = { seed: false, compareAndSet: false, history: false, live: false, fleet: false }
+    const stock = { server: 'mlflow', version: '3.17.2', ...no }
     expect([await transport.capabilities(), await transport.capabilities()]).toEqual([stock, stock])
     expect(asked).toBe(1)
     isDown = true

@@ -1,5 +1,5 @@
 import { RegistryError } from './errors.ts'
-import { type CompiledTemplate, compileTemplate } from './template.ts'
+import { type CompiledTemplate, compileAny } from './template.ts'
 
 /** Any value JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
@@ -147,9 +147,9 @@ export interface PromptOrigin {
 }
 
 /** Freezes a version for good: callers share it. Takes ownership of the objects inside. */
-export function makeBody(version: Omit<PromptBody, 'variables' | 'format'>): PromptBody {
+export async function makeBody(version: Omit<PromptBody, 'variables' | 'format'>): Promise<PromptBody> {
   const { name, version: number, template, modelConfig, responseFormat, tags, digest } = version
-  const compiled = compileTemplate(template)
+  const compiled = await compileAny(template)
   return deepFreeze({
     name,
     version: number,

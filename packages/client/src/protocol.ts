@@ -4,6 +4,7 @@
  * @module
  */
 export * from './change-kinds.ts'
+export { checkMessages } from './chat-message.ts'
 export * from './digest.ts'
 export * from './errors.ts'
 export * from './log.ts'
@@ -16,4 +17,6 @@ export * from './template.ts'
 export type * from './transport.ts'
 export * from './validate.ts'
 export * from './wire.ts'
+export * from './wire-lists.ts'
 export * from './wire-status.ts'
+export * from './wire-tags.ts'

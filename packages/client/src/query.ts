@@ -1,6 +1,6 @@
 import { InvalidInput } from './errors.ts'
 import type { LoadOptions } from './options.ts'
-import type { Wanted } from './question.ts'
+import type { Key, Wanted } from './question.ts'
 import { parseReference } from './reference.ts'
 import { checkObject, isAtLeast, refuse } from './refuse.ts'
 import type { Settings } from './settings.ts'
@@ -14,8 +14,14 @@ export interface Query {
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
   readonly maxAgeMs?: number | undefined
+  readonly key?: string | undefined
   readonly allowMissing: boolean
   readonly logFields: Readonly<Record<string, string>>
+}
+
+/** A query, with the places of its answers. */
+export interface Question extends Query {
+  readonly keys: readonly Key[]
 }
 
 /** @throws {InvalidInput} naming the option, what was given and what is allowed */
@@ -52,7 +58,7 @@ export function readQuery(
   const number = version ?? parsed.version
   const follow = alias !== undefined ? checkChain(alias) : parsed.alias !== undefined ? [parsed.alias] : chain
   const wanted = number !== undefined ? { version: number } : { chain: follow }
-  return { name: parsed.name, wanted, timeoutMs, signal, maxAgeMs, allowMissing, logFields }
+  return { name: parsed.name, wanted, timeoutMs, signal, maxAgeMs, key, allowMissing, logFields }
 }
 
 /** @throws {InvalidInput} */

@@ -24,6 +24,13 @@ export const keyOf = (scope: string, name: string, part: Part): Key => ({
   ...part,
 })
 
+/** What `keyOf` wrote. */
+export function readKey(scope: string, text: string): Key {
+  const [name = '', part = ''] = text.slice(scope.length + 1).split(' ')
+  const value = part.slice(1)
+  return { text, name, ...(part[0] === '@' ? { alias: value } : { version: Number(value) }) }
+}
+
 /** Whether this answer leads on to the next alias: no such alias, or one behind which there is no text. */
 export const leadsOn = ({ alias }: Key, error: unknown): boolean =>
   alias !== undefined && hasCode(error, 'ALIAS_NOT_FOUND', 'VERSION_NOT_FOUND')

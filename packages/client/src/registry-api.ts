@@ -49,17 +49,19 @@ export interface Registry {
    * the first outage or refusal, never throws for those, and tries again in the background until it is complete.
    */
   seed(defaults?: Defaults, options?: RequestOptions): Promise<SeedReport>
-  capabilities(options?: RequestOptions): Promise<Capabilities>
+  /** What the server can do, and `scope`: whether `run` follows asynchronous calls on this platform. */
+  capabilities(options?: RequestOptions): Promise<Capabilities & { readonly scope: boolean }>
   find(name: string, options?: RequestOptions): Promise<PromptInfo>
   list(page?: PageRequest, options?: RequestOptions): Promise<Page<PromptInfo>>
   versions(name: string, page?: PageRequest, options?: RequestOptions): Promise<Page<PromptVersion>>
   changes(name: string, page?: PageRequest, options?: RequestOptions): Promise<Page<Change>>
   /**
    * Follows the registry from now on: a move is in the next load at once. On our server by its stream of changes (and by
-   * polling while that cannot be had), on a stock MLflow by polling. Never keeps the process alive.
+   * polling while that cannot be had), on a stock MLflow by polling. Never keeps the process alive. Does not wait for the
+   * registry: `ready` does.
    * @throws {InvalidInput} for a bad option; everything later is in the answer's `state`, in `status()` and in the log
    */
-  follow(options?: FollowOptions): Following
+  follow(options?: FollowOptions): Promise<Following>
   /**
    * Runs `work` as one run of an agent: every prompt that it loads is resolved once and stays the same until it ends, and
    * `lineage` says what was used. Where the platform has `AsyncLocalStorage`, that holds for every load of this registry

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { isRegistryError } from './errors.ts'
 import { createMemoryTransport } from './memory.ts'
 import type { RegistryOptions } from './options.ts'
-import { createRegistry, type Registry } from './registry.ts'
+import { createRegistry } from './registry.ts'
+import type { Registry } from './registry-api.ts'
 
 const open = (options: RegistryOptions = {}) => {
   const transport = createMemoryTransport()

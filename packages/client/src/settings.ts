@@ -1,7 +1,10 @@
 import { InvalidInput } from './errors.ts'
 import { type Logger, silent } from './log.ts'
 import type { Default, Defaults, RegistryOptions } from './options.ts'
+import { type Env, readEnvironment } from './platform.ts'
 import { checkObject, isAtLeast, refuse } from './refuse.ts'
+import type { SnapshotStore } from './snapshot-port.ts'
+import type { Telemetry } from './telemetry.ts'
 import type { VersionDraft } from './transport.ts'
 import { checkChain, checkDraft } from './validate.ts'
 
@@ -20,13 +23,8 @@ export interface Settings {
   readonly env: Env
   readonly maxEntries: number
   readonly promptsFolder: string
-}
-
-export type Env = Readonly<Record<string, string | undefined>>
-
-/** The one place that reads the environment; there is none on an edge worker. */
-export function readEnvironment(): Env {
-  return (globalThis as { process?: { env?: Env } }).process?.env ?? {}
+  readonly snapshot?: SnapshotStore | undefined
+  readonly telemetry?: Telemetry | undefined
 }
 
 /** @throws {InvalidInput} naming the option, what was given and what is allowed */
@@ -44,6 +42,8 @@ export function readSettings(options: RegistryOptions): Settings {
     now = Date.now,
     maxEntries = 1000,
     promptsFolder = './prompts',
+    snapshot,
+    telemetry,
   } = options
   if (typeof trackingUri !== 'string')
     refuse('trackingUri', trackingUri, 'an address, such as http://127.0.0.1:5055')
@@ -58,6 +58,10 @@ export function readSettings(options: RegistryOptions): Settings {
   if (typeof now !== 'function') refuse('now', now, 'a function that returns milliseconds')
   if (!Number.isInteger(maxEntries) || maxEntries < 1)
     refuse('maxEntries', maxEntries, 'a whole number from 1')
+  if (snapshot !== undefined && typeof snapshot?.read !== 'function')
+    refuse('snapshot', snapshot, 'a store, such as snapshotFile(path)')
+  if (telemetry !== undefined && typeof telemetry?.used !== 'function')
+    refuse('telemetry', telemetry, 'a telemetry, such as openTelemetry()')
   if (typeof promptsFolder !== 'string') refuse('promptsFolder', promptsFolder, 'a path')
   return {
     trackingUri,
@@ -71,6 +75,8 @@ export function readSettings(options: RegistryOptions): Settings {
     env,
     maxEntries,
     promptsFolder,
+    snapshot,
+    telemetry,
   }
 }
 

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { checkMessages } from './chat-message.ts'
 import { digestOf } from './digest.ts'
 import { toChange, toSeedResult } from './own-wire.ts'
-import { contentFromTags, TAG, toPage, toPromptInfo, toPromptVersion, versionTags } from './wire.ts'
+import { contentFromTags, TAG, toPromptVersion } from './wire.ts'
 import { errorFromWire } from './wire-error.ts'
+import { toPage, toPromptInfo } from './wire-lists.ts'
+import { versionTags } from './wire-tags.ts'
 
 const tagList = (tags: Record<string, string | undefined>) =>
   Object.entries(tags).map(([key, value]) => ({ key, value }))
@@ -114,7 +117,7 @@ describe('versionTags', () => {
       responseFormat: { type: 'object' },
     }
     const tags = await versionTags({ ...content, tags: { mine: '1' } })
-    expect(contentFromTags(tags)).toEqual(content)
+    expect(contentFromTags(tags, checkMessages)).toEqual(content)
     expect(tags).toMatchObject({
       [TAG.isPrompt]: 'true',
       [TAG.type]: 'chat',

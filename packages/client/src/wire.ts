@@ -1,17 +1,7 @@
-import { checkMessages } from './chat-message.ts'
 import { digestOf, type PromptContent } from './digest.ts'
 import { InvalidInput, RegistryError } from './errors.ts'
-import type {
-  ChatMessage,
-  Json,
-  JsonObject,
-  ModelConfig,
-  PromptInfo,
-  PromptVersion,
-  Template,
-} from './prompt.ts'
+import type { ChatMessage, Json, JsonObject, ModelConfig, PromptVersion, Template } from './prompt.ts'
 import { refuse } from './refuse.ts'
-import type { Page } from './transport.ts'
 
 /** Keys of the tags that hold a prompt on MLflow's wire, and of those that are ours (`promptkeep.*`). */
 export const TAG = {
@@ -47,46 +37,34 @@ export const OWN_TAGS: ReadonlySet<string> = new Set([TAG.digest, TAG.requestId,
 
 type Tags = Readonly<Record<string, string>>
 
-/** The tags of a version on the wire: its content, its digest, and the caller's own. */
-export async function versionTags(
-  content: PromptContent & { readonly tags?: Tags | undefined },
-): Promise<Tags> {
-  const { template, modelConfig, responseFormat, tags } = content
-  const isText = typeof template === 'string'
-  return {
-    ...tags,
-    [TAG.isPrompt]: 'true',
-    [TAG.type]: isText ? 'text' : 'chat',
-    [TAG.text]: isText ? template : JSON.stringify(template),
-    ...(responseFormat && { [TAG.responseFormat]: JSON.stringify(responseFormat) }),
-    ...(modelConfig && { [TAG.modelConfig]: JSON.stringify(modelConfig) }),
-    [TAG.digest]: await digestOf(content),
-  }
-}
-
 /**
  * The content of a version from its tags. Lenient where MLflow is: no type means text, and the empty list
  * template that its client writes is the text `[]`.
+ * @param check - Of chat messages: `checkMessages`, which texts do not need.
  * @throws {InvalidInput} when they are no prompt's, or hold what cannot be read
  */
-export function contentFromTags(tags: Tags): PromptContent {
+export function contentFromTags(tags: Tags, check: CheckMessages): PromptContent {
   const text = tags[TAG.text]
   if (text === undefined) throw new InvalidInput(`is not a prompt: it has no tag ${TAG.text}`)
   const modelConfig = parseObject(tags, TAG.modelConfig) as ModelConfig | undefined
   const responseFormat = parseObject(tags, TAG.responseFormat)
   return {
-    template: tags[TAG.type] === 'chat' ? parseMessages(text) : text,
+    template: isChat(tags) ? parseMessages(text, check) : text,
     ...(modelConfig && { modelConfig }),
     ...(responseFormat && { responseFormat }),
   }
 }
 
+type CheckMessages = (messages: readonly unknown[], field: string) => void
+
+const isChat = (tags: Tags) => tags[TAG.type] === 'chat'
+
 /** By the checks of a draft: whatever else is a list of objects with roles breaks who renders it. */
-function parseMessages(text: string): Template {
+function parseMessages(text: string, check: CheckMessages): Template {
   const messages = parseJson(text)
   try {
     if (!Array.isArray(messages)) refuse('it', messages, 'a list')
-    checkMessages(messages, 'template')
+    check(messages, 'template')
     return messages as readonly ChatMessage[]
   } catch (error) {
     const why = (error as Error).message
@@ -117,7 +95,8 @@ export async function toPromptVersion(wire: unknown): Promise<PromptVersion> {
   const version = Number(readString(it, 'version')) // a decimal text on the wire, in both directions
   if (!Number.isInteger(version)) unreadable('version')
   const tags = readTags(it)
-  const content = readContent(name, version, tags)
+  const check = isChat(tags) ? (await import('./chat-message.ts')).checkMessages : () => {}
+  const content = readContent(name, version, tags, check)
   return {
     name,
     version,
@@ -130,48 +109,12 @@ export async function toPromptVersion(wire: unknown): Promise<PromptVersion> {
   } as PromptVersion
 }
 
-function readContent(name: string, version: number, tags: Tags): PromptContent {
+function readContent(name: string, version: number, tags: Tags, check: CheckMessages): PromptContent {
   try {
-    return contentFromTags(tags)
+    return contentFromTags(tags, check)
   } catch (error) {
     throw new InvalidInput(`"${name}" version ${version} ${(error as Error).message}`, { cause: error })
   }
-}
-
-/** A `registered_model` of MLflow. @throws {RegistryError} as {@link toPromptVersion} */
-export function toPromptInfo(wire: unknown): PromptInfo {
-  const it = readRecord(wire, 'registered_model')
-  const name = readString(it, 'name')
-  const { [TAG.isPrompt]: isPrompt, ...tags } = readTags(it)
-  if (isPrompt?.toLowerCase() !== 'true') {
-    throw new InvalidInput(`"${name}" is registered as a model, not as a prompt`)
-  }
-  const aliases = readList(it, 'aliases').map((a) => [
-    readString(a, 'alias'),
-    Number(readString(a, 'version')),
-  ])
-  const numbers = readList(it, 'latest_versions').map((v) => Number(readString(v, 'version')))
-  return {
-    name,
-    description: typeof it.description === 'string' ? it.description : '',
-    tags,
-    aliases: Object.fromEntries(aliases),
-    ...(numbers.length > 0 && { latestVersion: Math.max(...numbers) }), // one per stage, in no order
-    createdAt: readTime(it, 'creation_timestamp'),
-    updatedAt: readTime(it, 'last_updated_timestamp'),
-  }
-}
-
-/** One page of a list under `key`; MLflow leaves out an empty list and says "" for no token. */
-export async function toPage<T>(
-  wire: unknown,
-  key: string,
-  read: (item: unknown) => Promise<T>,
-): Promise<Page<T>> {
-  const it = readRecord(wire, 'answer')
-  const items = await Promise.all(readList(it, key).map(read))
-  const token = it.next_page_token
-  return { items, ...(typeof token === 'string' && token !== '' && { nextPageToken: token }) }
 }
 
 /** MLflow leaves empty lists out; a tag without a value is "". */
@@ -181,7 +124,7 @@ export const readList = (it: JsonObject, key: string): JsonObject[] => {
   return list.map((item) => readRecord(item, key))
 }
 
-function readTags(it: JsonObject): Tags {
+export function readTags(it: JsonObject): Tags {
   return Object.fromEntries(
     readList(it, 'tags').map((tag) => [
       readString(tag, 'key'),

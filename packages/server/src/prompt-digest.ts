@@ -1,4 +1,4 @@
-import { contentFromTags, digestOf, hasCode, TAG } from '@promptkeep/client/protocol'
+import { checkMessages, contentFromTags, digestOf, hasCode, TAG } from '@promptkeep/client/protocol'
 import type { Tags } from './store/store.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { Tags } from './store/store.ts'
 export async function digestOfTags(tags: Tags): Promise<string | undefined> {
   if (tags[TAG.text] === undefined) return undefined
   try {
-    return await digestOf(contentFromTags(tags))
+    return await digestOf(contentFromTags(tags, checkMessages))
   } catch (error) {
     if (hasCode(error, 'INVALID_INPUT')) return undefined
     throw error

@@ -1,0 +1,69 @@
+import type { LoadOptions } from './options.ts'
+import { builtinModule } from './platform.ts'
+import type { Prompt } from './prompt.ts'
+import { lineageOf, makePromptSet, type Used, usedNow } from './prompt-set.ts'
+import type { Question } from './query.ts'
+import type { Run, RunOptions } from './run-api.ts'
+
+/** Where the current run is kept: an `AsyncLocalStorage`. */
+export interface RunStorage {
+  run<T>(run: Run, work: () => T): T
+  getStore(): Run | undefined
+}
+
+/** `undefined` where the platform has none. */
+export function createRunStorage(): RunStorage | undefined {
+  const { AsyncLocalStorage } = (builtinModule('node:async_hooks') ?? globalThis) as {
+    AsyncLocalStorage?: new () => RunStorage
+  }
+  return AsyncLocalStorage && new AsyncLocalStorage()
+}
+
+export interface RunDeps {
+  /** @throws {InvalidInput} */
+  read(reference: string, given: LoadOptions): Question
+  resolve(question: Question): Promise<Prompt | undefined>
+  /** Of each load, also of what is pinned already. */
+  tell(prompt: Prompt, question: Question): void
+}
+
+/** A run whose prompts are resolved once each: a set that grows while it is used. */
+export function createRun({ read, resolve, tell }: RunDeps, { alias, key }: RunOptions): Run {
+  /** By question. A failure is not kept: the next load of it tries again. */
+  const pins = new Map<string, Promise<Prompt | undefined>>()
+  /** In order of first use. */
+  const used = new Map<string, Used>()
+
+  /** Another version of a prompt that is in use already is named with what it was asked for by. */
+  function use({ name, wanted }: Question, prompt: Prompt): void {
+    const known = used.get(name)?.prompt
+    const isSame = known?.version === prompt.version && known.digest === prompt.digest
+    const as = 'version' in wanted ? `${name}/${prompt.version}` : `${name}@${prompt.alias}`
+    const id = known === undefined || isSame ? name : as
+    if (!used.has(id)) used.set(id, usedNow(prompt))
+  }
+
+  async function load(reference: string, given: LoadOptions = {}): Promise<Prompt | undefined> {
+    const saysWhich =
+      given.alias !== undefined || given.version !== undefined || /[@/]/.test(String(reference))
+    const question = read(reference, { ...(!saysWhich && { alias }), key, ...given })
+    const id = [question.key ?? '', ...question.keys.map(({ text }) => text)].join('\n')
+    let pin = pins.get(id)
+    if (!pin) {
+      pin = resolve(question)
+      pins.set(id, pin)
+      pin.catch(() => pins.delete(id))
+    }
+    const prompt = await pin
+    if (!prompt) return undefined
+    use(question, prompt)
+    tell(prompt, question)
+    return prompt
+  }
+
+  return {
+    load: load as Run['load'],
+    lineage: () => lineageOf(used),
+    set: () => makePromptSet(used),
+  }
+}
