@@ -9,9 +9,10 @@ export default defineConfig({
     alias: [
       { find: /^@promptkeep\/(client|sql|server|evals)$/, replacement: at('packages/$1/src/index.ts') },
       {
-        find: /^@promptkeep\/client\/(protocol|files|admin|testing)$/,
-        replacement: at('packages/client/src/$1.ts'),
+        find: /^@promptkeep\/client\/(openai|ai-sdk|openai-agents|anthropic)$/,
+        replacement: at('packages/client/src/adapters/$1.ts'),
       },
+      { find: /^@promptkeep\/client\/([\w-]+)$/, replacement: at('packages/client/src/$1.ts') },
     ],
   },
   test: {
