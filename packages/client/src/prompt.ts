@@ -1,5 +1,17 @@
 import { RegistryError } from './errors.ts'
 import { type CompiledTemplate, compileAny } from './template.ts'
+import type {
+  AnyPrompts,
+  AnyShape,
+  FormatArguments,
+  Formatted,
+  PromptCatalog,
+  PromptName,
+  PromptOf,
+  PromptShape,
+  ResponseFormat,
+  TemplateOf,
+} from './typed.ts'
 
 /** Any value JSON can hold. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
@@ -88,16 +100,17 @@ export interface Lineage {
   readonly ageMs: number
 }
 
-/** A loaded prompt: deeply frozen. */
-export interface Prompt {
+/** A loaded prompt: deeply frozen. @typeParam S - What is known of it before it is loaded. Default: nothing. */
+export interface Prompt<S extends PromptShape = AnyShape> {
   readonly name: string
   /** 0 for a bundled default. */
   readonly version: number
   /** The alias that answered (of a chain: the one that did), absent when loaded by number. */
   readonly alias?: string
-  readonly template: Template
+  readonly template: TemplateOf<S['kind']>
   readonly modelConfig?: ModelConfig
-  readonly responseFormat?: JsonObject
+  /** A JSON Schema. `parseResponse` of `@promptkeep/client/zod` reads an answer by it. */
+  readonly responseFormat?: ResponseFormat<S['response']>
   readonly tags: Readonly<Record<string, string>>
   readonly source: PromptSource
   /** True for `default` only. */
@@ -112,17 +125,17 @@ export interface Prompt {
    * @returns A string for a text prompt, messages for a chat prompt.
    * @throws {RegistryError} `MISSING_VARIABLES` names every missing one; `INVALID_INPUT` for unknown extras or Jinja.
    */
-  format(values?: Readonly<Record<string, unknown>>): string | ChatMessage[]
+  format(...values: FormatArguments<S>): Formatted<S['kind']>
 }
 
 /** Several prompts resolved together and pinned for one run. */
-export interface PromptSet {
-  readonly names: readonly string[]
+export interface PromptSet<P extends PromptCatalog = AnyPrompts> {
+  readonly names: readonly PromptName<P>[]
   /** @throws {RegistryError} `INVALID_INPUT` for a name that is not in the set. */
-  get(name: string): Prompt
+  get<N extends PromptName<P>>(name: N): PromptOf<P, N>
   /** Over names, versions and digests. */
   readonly fingerprint: string
-  readonly versions: Readonly<Record<string, Lineage>>
+  readonly versions: Readonly<Record<PromptName<P>, Lineage>>
 }
 
 /** What is the same for every load of one version: made once, frozen, shared. */

@@ -1,6 +1,6 @@
 import type { Following, FollowOptions } from './follow-api.ts'
-import type { Defaults, LoadOptions, RegistryStatus, SeedReport } from './options.ts'
-import type { Lineage, Prompt, PromptInfo, PromptSet, PromptVersion } from './prompt.ts'
+import type { Defaults, RegistryStatus, SeedReport } from './options.ts'
+import type { Lineage, PromptInfo, PromptSet, PromptVersion } from './prompt.ts'
 import type { Run, RunOptions } from './run-api.ts'
 import type {
   AliasMove,
@@ -11,26 +11,42 @@ import type {
   RequestOptions,
   VersionDraft,
 } from './transport.ts'
+import type {
+  AliasChoice,
+  AnyPrompts,
+  CatalogOf,
+  Loaded,
+  LoadOptionsFor,
+  PromptCatalog,
+  PromptReference,
+} from './typed.ts'
 
-export interface Registry {
+/** @typeParam P - The prompts that may be loaded, as `promptkeep generate` writes them. Default: any name. */
+export interface Registry<P extends PromptCatalog = AnyPrompts> {
   /**
    * Resolves a prompt: fresh cache, then the registry, then a stale copy, then the bundled default.
    * Concurrent calls for one name and alias share one request. An entry in use is refreshed before its TTL
    * ends; a call that finds it expired waits ≤ 250 ms for the registry, then gets the old copy as `stale`.
    *
-   * @param name - A name, or any reference: `prompts:/name@alias`, `name@alias`, `prompts:/name/3`, `name/3`.
+   * @param reference - A name, or any reference: `prompts:/name@alias`, `name@alias`, `prompts:/name/3`, `name/3`.
    * @returns The prompt; `prompt.source` says which step answered.
    * @throws {RegistryError} `PROMPT_NOT_FOUND`, `ALIAS_NOT_FOUND`, `VERSION_NOT_FOUND`: the registry answered, has no
    *   such thing, and no default exists. `TIMEOUT`, `UNAVAILABLE` or a refusal: nothing older, and no default.
    *   `INVALID_INPUT` before any request. The reason of `options.signal`, when that is aborted.
    */
-  load(name: string, options: LoadOptions & { readonly allowMissing: true }): Promise<Prompt | undefined>
-  load(name: string, options?: LoadOptions): Promise<Prompt>
+  load<
+    R extends PromptReference<P>,
+    Version extends number | undefined = undefined,
+    Missing extends boolean | undefined = undefined,
+  >(
+    reference: R,
+    options?: LoadOptionsFor<AliasChoice<P, R>, Version, Missing>,
+  ): Promise<Loaded<P, R, Version, Missing>>
   /** As `load` for each, with one deadline for all; the set is pinned. Names may be references. */
-  loadSet(
-    names: readonly string[],
-    options?: Omit<LoadOptions, 'version' | 'allowMissing'>,
-  ): Promise<PromptSet>
+  loadSet<R extends PromptReference<P>>(
+    references: readonly R[],
+    options?: Omit<LoadOptionsFor<AliasChoice<P, R>, undefined, undefined>, 'version' | 'allowMissing'>,
+  ): Promise<PromptSet<CatalogOf<P, R>>>
   /** Appends a version. @throws {RegistryError} `INVALID_INPUT` before any request; what the registry said */
   register(draft: VersionDraft, options?: RequestOptions): Promise<PromptVersion>
   /**
@@ -67,7 +83,7 @@ export interface Registry {
    * `lineage` says what was used. Where the platform has `AsyncLocalStorage`, that holds for every load of this registry
    * inside (`capabilities().scope`); elsewhere for the loads of the `run` that `work` is given. A run inside a run joins it.
    */
-  run<T>(work: (run: Run) => T | Promise<T>, options?: RunOptions): Promise<T>
+  run<T>(work: (run: Run<P>) => T | Promise<T>, options?: RunOptions<P>): Promise<T>
   /** What the current run has used so far, by prompt; `undefined` outside of a run. */
   lineage(): Readonly<Record<string, Lineage>> | undefined
   status(): RegistryStatus

@@ -13,12 +13,14 @@ import { DEFAULT_TRACKING_URI, readSettings } from './settings.ts'
 import type { LastGood } from './snapshot-keeper.ts'
 import type { SnapshotStore } from './snapshot-port.ts'
 import { createTimers } from './timers.ts'
+import type { AnyPrompts, PromptCatalog } from './typed.ts'
 
 /**
  * What loads need is here; what an app needs now and then (writing, seeding, following, runs, snapshots) is imported when
  * it is first called.
  * @throws {InvalidInput} for a bad option, before any request
  */
+export function createRegistry<P extends PromptCatalog = AnyPrompts>(options?: RegistryOptions): Registry<P>
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const settings = readSettings(options)
   const { chain, logger, now, env } = settings

@@ -1,11 +1,19 @@
-import type { LoadOptions } from './options.ts'
-import type { Lineage, Prompt, PromptSet } from './prompt.ts'
+import type { Lineage, PromptSet } from './prompt.ts'
+import type {
+  AliasChoice,
+  AnyPrompts,
+  Loaded,
+  LoadOptionsFor,
+  PromptCatalog,
+  PromptName,
+  PromptReference,
+} from './typed.ts'
 
-export interface RunOptions {
+export interface RunOptions<P extends PromptCatalog = AnyPrompts> {
   /** Resolved before `work` begins, under one deadline. Names may be references. Default: none. */
-  readonly prompts?: readonly string[] | undefined
+  readonly prompts?: readonly PromptReference<P>[] | undefined
   /** For every load of the run that says nothing else. */
-  readonly alias?: string | readonly string[] | undefined
+  readonly alias?: AliasChoice<P, PromptName<P>> | undefined
   /** Sticky key of rollouts (a user, a conversation), for every load of the run that says nothing else. */
   readonly key?: string | undefined
   /** One deadline in milliseconds for `prompts`. Default: the registry's. */
@@ -14,10 +22,16 @@ export interface RunOptions {
 }
 
 /** One run of an agent: what it loads is pinned. */
-export interface Run {
+export interface Run<P extends PromptCatalog = AnyPrompts> {
   /** As the registry's; the first answer to a reference and alias stays until the run ends. */
-  load(name: string, options: LoadOptions & { readonly allowMissing: true }): Promise<Prompt | undefined>
-  load(name: string, options?: LoadOptions): Promise<Prompt>
+  load<
+    R extends PromptReference<P>,
+    Version extends number | undefined = undefined,
+    Missing extends boolean | undefined = undefined,
+  >(
+    reference: R,
+    options?: LoadOptionsFor<AliasChoice<P, R>, Version, Missing>,
+  ): Promise<Loaded<P, R, Version, Missing>>
   /** What was used so far, by prompt. */
   lineage(): Readonly<Record<string, Lineage>>
   /** What was used so far, as a set with its fingerprint. */
