@@ -1,7 +1,8 @@
+import { isObject } from '../check-json.ts'
 import { InvalidInput, RegistryError } from '../errors.ts'
 import type { ChatMessage, JsonObject, ModelConfig } from '../prompt.ts'
-import { isObject } from '../check-json.ts'
 import { refuse } from '../refuse.ts'
+import type { ResponseFormat } from '../typed.ts'
 
 /** What an adapter reads of a loaded prompt: any `Prompt` fits, also one whose variables are typed. */
 export interface AdapterPrompt {
@@ -17,6 +18,10 @@ export type AdapterArguments<P extends AdapterPrompt, Options> =
   Parameters<P['format']> extends readonly [unknown, ...unknown[]]
     ? [values: Parameters<P['format']>[0], options?: Options]
     : [values?: Parameters<P['format']>[0], options?: Options]
+
+/** What the prompt's response format describes, as far as its type says. */
+export type ResponseOf<P extends AdapterPrompt> =
+  Exclude<P['responseFormat'], undefined> extends ResponseFormat<infer T> ? T : unknown
 
 export interface AdapterOptions {
   /** In place of the prompt's own `model_name`; needed when it has none. */
@@ -58,8 +63,7 @@ export function adapt<T>(
   make: (adaption: Adaption) => T,
 ): T {
   const { model = prompt.modelConfig?.model_name, omit = [], send = [], as = 'user' } = checkOptions(options)
-  const format = prompt.format as (values: unknown) => string | readonly ChatMessage[]
-  const formatted = format(values)
+  const formatted = prompt.format(...([values] as never[]))
   try {
     return make({
       prompt,

@@ -11,6 +11,7 @@ import {
   type AdapterPrompt,
   type Adaption,
   adapt,
+  type ResponseOf,
   type TextOptions,
 } from './adapter.ts'
 import { readResponseSchema } from './response-schema.ts'
@@ -27,9 +28,9 @@ export interface GenerateOptions extends Omit<AdapterOptions, 'model'>, TextOpti
   readonly provider?: string | undefined
 }
 
-export interface GenerateTextOptions<Output> extends GenerateOptions {
-  /** The SDK's own `Output.object`; needed when the prompt has a response format. */
-  readonly output?: ((options: { schema: ResponseFormatSchema; name: string }) => Output) | undefined
+export interface GenerateTextOptions<T, Output> extends GenerateOptions {
+  /** The SDK's own `Output.object`. */
+  readonly output: (options: { schema: ResponseFormatSchema<T>; name: string }) => Output
 }
 
 export interface CallParams {
@@ -48,24 +49,24 @@ export interface CallParams {
   providerOptions?: Record<string, Record<string, JsonValue>>
 }
 
-/** Fits `generateText` and `streamText`. */
+/** With the prompt's response format as what is to come out. */
 export interface GenerateTextParams<Output> extends CallParams {
-  output?: Output
+  output: Output
 }
 
 /** Fits `generateObject` and `streamObject`. */
-export interface GenerateObjectParams extends Omit<CallParams, 'stopSequences'> {
-  schema: ResponseFormatSchema
+export interface GenerateObjectParams<T = unknown> extends Omit<CallParams, 'stopSequences'> {
+  schema: ResponseFormatSchema<T>
   schemaName: string
 }
 
 /** The prompt's response format by the Standard Schema protocol. As the SDK's `jsonSchema()`: it checks no value. */
-export interface ResponseFormatSchema {
+export interface ResponseFormatSchema<T = unknown> {
   readonly '~standard': {
     readonly version: 1
     readonly vendor: 'promptkeep'
-    readonly types?: { readonly input: unknown; readonly output: JsonValue }
-    readonly validate: (value: unknown) => { readonly value: JsonValue }
+    readonly types?: { readonly input: unknown; readonly output: T }
+    readonly validate: (value: unknown) => { readonly value: T }
     readonly jsonSchema: {
       readonly input: (options: object) => Record<string, unknown>
       readonly output: (options: object) => Record<string, unknown>
@@ -111,13 +112,22 @@ interface ToolResultPart {
  * Parameters of `generateText` and `streamText`: `generateText({ model, ...toGenerateText(prompt, values) })`. The model
  * object is the caller's: `openai(prompt.modelConfig?.model_name ?? 'gpt-5-mini')`.
  *
- * @throws {RegistryError} what `format` throws; `INVALID_INPUT` for settings that are no parameters of the SDK, and for a
- *   response format without `output`
+ * @param options.output - Needed when the prompt has a response format, and refused when it has none.
+ * @throws {RegistryError} what `format` throws; `INVALID_INPUT` for settings that are no parameters of the SDK
  */
-export function toGenerateText<P extends AdapterPrompt, Output = never>(
+export function toGenerateText<P extends AdapterPrompt, Output>(
   prompt: P,
-  ...args: AdapterArguments<P, GenerateTextOptions<Output>>
-): GenerateTextParams<Output> {
+  values: Parameters<P['format']>[0],
+  options: GenerateTextOptions<ResponseOf<P>, Output>,
+): GenerateTextParams<Output>
+export function toGenerateText<P extends AdapterPrompt>(
+  prompt: P,
+  ...args: AdapterArguments<P, GenerateOptions>
+): CallParams
+export function toGenerateText(
+  prompt: AdapterPrompt,
+  ...args: [values?: unknown, options?: Partial<GenerateTextOptions<unknown, unknown>>]
+): CallParams & { output?: unknown } {
   const { output, provider } = args[1] ?? {}
   if (output !== undefined && typeof output !== 'function')
     refuse('options.output', output, 'Output.object of the SDK')
@@ -128,6 +138,7 @@ export function toGenerateText<P extends AdapterPrompt, Output = never>(
         'it has a response format: give output: Output.object of the SDK, or leave it out by omit: ["response_format"]',
       )
     }
+    if (!format && output) throw new InvalidInput('it has no response format, which options.output needs')
     return {
       ...readCall(adaption, provider),
       ...(format && output && { output: output({ schema: toSchema(format.schema), name: format.name }) }),
@@ -142,7 +153,7 @@ export function toGenerateText<P extends AdapterPrompt, Output = never>(
 export function toGenerateObject<P extends AdapterPrompt>(
   prompt: P,
   ...args: AdapterArguments<P, GenerateOptions>
-): GenerateObjectParams {
+): GenerateObjectParams<ResponseOf<P>> {
   return adapt(TARGET, prompt, args, (adaption) => {
     const format = readResponseSchema(adaption)
     if (!format) throw new InvalidInput('it has no response format, which generateObject needs')
@@ -252,14 +263,14 @@ const toPart =
     return { ...rest, type: 'image', image: part.url }
   }
 
-function toSchema(schema: Record<string, unknown>): ResponseFormatSchema {
+function toSchema<T>(schema: Record<string, unknown>): ResponseFormatSchema<T> {
   const jsonSchema = () => structuredClone(schema)
   return {
     '~standard': {
       version: 1,
       vendor: 'promptkeep',
       // The SDK parsed it from JSON; whether it matches is not checked here, as with its own `jsonSchema()`.
-      validate: (value) => ({ value: value as JsonValue }),
+      validate: (value) => ({ value: value as T }),
       jsonSchema: { input: jsonSchema, output: jsonSchema },
     },
   }

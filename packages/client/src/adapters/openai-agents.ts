@@ -2,9 +2,10 @@
  * Options for an agent of `@openai/agents`.
  * @module
  */
+
+import { isObject } from '../check-json.ts'
 import { InvalidInput } from '../errors.ts'
 import type { Json } from '../prompt.ts'
-import { isObject } from '../check-json.ts'
 import { refuse } from '../refuse.ts'
 import {
   type AdapterArguments,

@@ -1,5 +1,5 @@
-import { InvalidInput } from '../errors.ts'
 import { isObject } from '../check-json.ts'
+import { InvalidInput } from '../errors.ts'
 import type { Adaption } from './adapter.ts'
 
 export interface ResponseSchema {
