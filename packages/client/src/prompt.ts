@@ -3,8 +3,10 @@ import { type CompiledTemplate, compileAny } from './template.ts'
 import type {
   AnyPrompts,
   AnyShape,
+  catalog,
   FormatArguments,
   Formatted,
+  Known,
   PromptCatalog,
   PromptName,
   PromptOf,
@@ -130,6 +132,7 @@ export interface Prompt<S extends PromptShape = AnyShape> {
 
 /** Several prompts resolved together and pinned for one run. */
 export interface PromptSet<P extends PromptCatalog = AnyPrompts> {
+  readonly [catalog]?: Known<P>
   readonly names: readonly PromptName<P>[]
   /** @throws {RegistryError} `INVALID_INPUT` for a name that is not in the set. */
   get<N extends PromptName<P>>(name: N): PromptOf<P, N>

@@ -15,14 +15,18 @@ import type {
   AliasChoice,
   AnyPrompts,
   CatalogOf,
+  catalog,
+  Known,
   Loaded,
   LoadOptionsFor,
   PromptCatalog,
+  PromptName,
   PromptReference,
 } from './typed.ts'
 
 /** @typeParam P - The prompts that may be loaded, as `promptkeep generate` writes them. Default: any name. */
 export interface Registry<P extends PromptCatalog = AnyPrompts> {
+  readonly [catalog]?: Known<P>
   /**
    * Resolves a prompt: fresh cache, then the registry, then a stale copy, then the bundled default.
    * Concurrent calls for one name and alias share one request. An entry in use is refreshed before its TTL
@@ -83,7 +87,10 @@ export interface Registry<P extends PromptCatalog = AnyPrompts> {
    * `lineage` says what was used. Where the platform has `AsyncLocalStorage`, that holds for every load of this registry
    * inside (`capabilities().scope`); elsewhere for the loads of the `run` that `work` is given. A run inside a run joins it.
    */
-  run<T>(work: (run: Run<P>) => T | Promise<T>, options?: RunOptions<P>): Promise<T>
+  run<T>(
+    work: (run: Run<P>) => T | Promise<T>,
+    options?: RunOptions<PromptReference<P>, AliasChoice<P, PromptName<P>>>,
+  ): Promise<T>
   /** What the current run has used so far, by prompt; `undefined` outside of a run. */
   lineage(): Readonly<Record<string, Lineage>> | undefined
   status(): RegistryStatus

@@ -2,18 +2,19 @@ import type { Lineage, PromptSet } from './prompt.ts'
 import type {
   AliasChoice,
   AnyPrompts,
+  catalog,
+  Known,
   Loaded,
   LoadOptionsFor,
   PromptCatalog,
-  PromptName,
   PromptReference,
 } from './typed.ts'
 
-export interface RunOptions<P extends PromptCatalog = AnyPrompts> {
+export interface RunOptions<Reference extends string = string, Alias = string | readonly string[]> {
   /** Resolved before `work` begins, under one deadline. Names may be references. Default: none. */
-  readonly prompts?: readonly PromptReference<P>[] | undefined
+  readonly prompts?: readonly Reference[] | undefined
   /** For every load of the run that says nothing else. */
-  readonly alias?: AliasChoice<P, PromptName<P>> | undefined
+  readonly alias?: Alias | undefined
   /** Sticky key of rollouts (a user, a conversation), for every load of the run that says nothing else. */
   readonly key?: string | undefined
   /** One deadline in milliseconds for `prompts`. Default: the registry's. */
@@ -23,6 +24,7 @@ export interface RunOptions<P extends PromptCatalog = AnyPrompts> {
 
 /** One run of an agent: what it loads is pinned. */
 export interface Run<P extends PromptCatalog = AnyPrompts> {
+  readonly [catalog]?: Known<P>
   /** As the registry's; the first answer to a reference and alias stays until the run ends. */
   load<
     R extends PromptReference<P>,

@@ -99,6 +99,14 @@ export type TemplateOf<Kind extends PromptShape['kind']> = Kind extends 'text'
   ? string
   : readonly ChatMessage[]
 
+/**
+ * The first member of what is generic over a catalog; never there. The compiler compares such types by their members
+ * because of it, so that a registry of some prompts can be given to code that loads any.
+ */
+export declare const catalog: unique symbol
+
+export type Known<P extends PromptCatalog> = { readonly [N in keyof P]: P[N] }
+
 declare const response: unique symbol
 
 /** A JSON Schema whose type is known. The symbol is never there: it only carries the type. */
