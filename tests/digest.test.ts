@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { digestOf, fingerprintOf } from '@promptkeep/client'
+import { digestOf, fingerprintOf } from '@promptkeep/client/protocol'
 import { describe, expect, it } from 'vitest'
 
 interface Vector {

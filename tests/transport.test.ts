@@ -1,7 +1,8 @@
-import { createMlflowTransport, digestOf, RegistryError, type Transport } from '@promptkeep/client'
+import { createMlflowTransport, RegistryError, type Transport } from '@promptkeep/client'
+import { digestOf } from '@promptkeep/client/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeTransport } from '../packages/client/src/conformance.ts'
-import { TAG } from '../packages/client/src/wire.ts'
+import { TAG } from '../packages/client/src/wire-keys.ts'
 import { type Mlflow, mlflowSkip, startMlflow } from './support/mlflow.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 

@@ -4,7 +4,8 @@ import { toChange } from './own-wire.ts'
 import type { Json, JsonObject, PromptVersion } from './prompt.ts'
 import type { Role } from './roles.ts'
 import type { Change } from './transport.ts'
-import { readList, readRecord, readString, readTime, TAG, toPromptVersion, unreadable } from './wire.ts'
+import { readList, readRecord, readString, readTime, toPromptVersion, unreadable } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 /** Who the registry takes the caller for. */
 export interface Identity {

@@ -1,7 +1,8 @@
-import { InvalidInput, isRegistryError, RegistryError } from './errors.ts'
-import { makeBody, type PromptBody, type PromptVersion } from './prompt.ts'
+import { brokenTransport, InvalidInput, isRegistryError, RegistryError } from './errors.ts'
+import type { PromptBody, PromptVersion } from './prompt.ts'
+import { makeBody } from './prompt-body.ts'
 import { isEmptyTemplate } from './template.ts'
-import { TAG } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 /** What is served for a version that the registry answered. */
 export interface Admitted {
@@ -97,9 +98,4 @@ function isVersion(given: PromptVersion | null | undefined): boolean {
   const hasIdentity = typeof name === 'string' && Number.isInteger(version) && typeof digest === 'string'
   const hasContent = typeof template === 'string' || Array.isArray(template)
   return hasIdentity && hasContent && typeof tags === 'object' && tags !== null
-}
-
-/** A transport that throws or answers what it must not is broken: an outage like any other. */
-export function brokenTransport(address: string, cause: unknown): RegistryError {
-  return new RegistryError('UNAVAILABLE', `${address} cannot be asked: ${String(cause)}`, { cause })
 }

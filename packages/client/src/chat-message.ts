@@ -1,6 +1,7 @@
+import { checkJsonObject, isObject } from './check-json.ts'
 import { InvalidInput } from './errors.ts'
 import type { JsonObject } from './prompt.ts'
-import { checkJsonObject, isObject, refuse } from './refuse.ts'
+import { refuse } from './refuse.ts'
 
 /**
  * Chat messages as MLflow's Python client reads them: it checks only after a version was made, and leaves one behind

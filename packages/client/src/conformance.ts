@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { digestOf } from './digest.ts'
 import type { Change, Transport, VersionDraft } from './transport.ts'
-import { TAG } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 export interface Opened {
   readonly transport: Transport

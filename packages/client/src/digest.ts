@@ -1,4 +1,3 @@
-import canonicalize from 'canonicalize'
 import type { Json, JsonObject, ModelConfig, Template } from './prompt.ts'
 
 /** What a digest covers. Absent keys are left out, `{}` is not absent. */
@@ -30,7 +29,16 @@ export function fingerprintOf(
 
 /** Lower-case hex SHA-256 over the RFC 8785 form of a JSON value. */
 export async function sha256(value: Json): Promise<string> {
-  const bytes = new TextEncoder().encode(canonicalize(value))
+  const bytes = new TextEncoder().encode(canonical(value))
   const hash = await crypto.subtle.digest('SHA-256', bytes)
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
+/** RFC 8785: keys in the order of their UTF-16 code units; texts and numbers are as `JSON.stringify` writes them. */
+function canonical(value: Json | undefined): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value ?? null)
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  const fields = Object.entries(value as JsonObject).filter(([, field]) => field !== undefined)
+  fields.sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${canonical(field)}`).join(',')}}`
 }

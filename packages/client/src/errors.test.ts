@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { Conflict, InvalidInput, RegistryError } from './errors.ts'
-import { makeBody } from './prompt.ts'
+import { makeBody } from './prompt-body.ts'
 
 describe('an error that is printed', () => {
   it('shows no field that it does not have', () => {

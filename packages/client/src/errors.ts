@@ -91,3 +91,8 @@ export function hasCode(error: unknown, ...codes: ErrorCode[]): boolean {
 
 /** True when `error` is one of ours, from any copy of this package. */
 export const isRegistryError = (error: unknown): error is RegistryError => hasCode(error, ...ERROR_CODES)
+
+/** A transport that throws or answers what it must not is broken: an outage like any other. */
+export function brokenTransport(address: string, cause: unknown): RegistryError {
+  return new RegistryError('UNAVAILABLE', `${address} cannot be asked: ${String(cause)}`, { cause })
+}

@@ -1,8 +1,9 @@
-import { type Admitted, brokenTransport, createAdmission } from './admission.ts'
+import type { Admitted } from './admission.ts'
 import type { Breaker, Probe } from './breaker.ts'
 import { type Cache, createCache, type Slot } from './cache.ts'
 import { withDeadline } from './deadline.ts'
-import { isAbsence, isOutage, isRegistryError, type RegistryError } from './errors.ts'
+import { brokenTransport, isAbsence, isOutage, isRegistryError, type RegistryError } from './errors.ts'
+import { lazy } from './lazy.ts'
 import type { PromptBody, PromptSource, PromptVersion } from './prompt.ts'
 import {
   isEmptyAlias,
@@ -126,7 +127,11 @@ export function createLoader(options: LoaderOptions): Loader {
   const { onAnswer, onTrouble } = options
   const { address, scope } = transport
   const cache = createCache<Admitted>({ now, maxEntries, isAbsence })
-  const admit = createAdmission({ address, now, strict, maxPins: maxEntries })
+  const admission = lazy(async () => {
+    const { createAdmission } = await import('./admission.ts')
+    return createAdmission({ address, now, strict, maxPins: maxEntries })
+  })
+  const admit: LoaderInside['admit'] = async (version) => (await admission())(version)
   const absenceTtlMs = Math.min(ttlMs, LONGEST_ABSENCE_TTL_MS)
   const heard: LoaderInside['heard'] = (key, version) => lastGood?.heard(key, version)
   let live: LiveWindow | undefined

@@ -1,11 +1,9 @@
 import { forMany } from './deadline.ts'
-import { digestOf } from './digest.ts'
 import { InvalidInput, isAbsence } from './errors.ts'
 import type { Fresh, Loader } from './loader.ts'
 import { silent } from './log.ts'
 import type { LoadOptions } from './options.ts'
-import { makeBody, makePrompt, type Prompt, type PromptSet } from './prompt.ts'
-import { makePromptSet, usedNow } from './prompt-set.ts'
+import { makePrompt, type Prompt, type PromptSet } from './prompt.ts'
 import { createPromptValues } from './prompt-values.ts'
 import { type Question, readQuery } from './query.ts'
 import { checkObject, refuse } from './refuse.ts'
@@ -137,6 +135,10 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
   /** Made once: in an outage it is asked for often. */
   function fromBundle(draft: VersionDraft): Promise<Prompt> {
     async function make(): Promise<Prompt> {
+      const [{ digestOf }, { makeBody }] = await Promise.all([
+        import('./digest.ts'),
+        import('./prompt-body.ts'),
+      ])
       const { tags = {}, ...content } = draft
       const body = await makeBody({ ...content, tags, version: 0, digest: await digestOf(draft) })
       return makePrompt(body, { source: 'default', now })
@@ -151,6 +153,7 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
     const questions = references.map((reference) => read(reference, given))
     const names = new Set(questions.map(({ name }) => name))
     if (names.size < questions.length) throw new InvalidInput('names: each prompt may be in a set once')
+    const { makePromptSet, usedNow } = await import('./prompt-set.ts')
     // One derived signal for all: a set of more than ten would look like a leak on the caller's own.
     const signal = given.signal && forMany(AbortSignal.any([given.signal]))
     const run = runs?.getStore()

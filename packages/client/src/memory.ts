@@ -13,8 +13,8 @@ import type {
   Transport,
   VersionDraft,
 } from './transport.ts'
-import { TAG } from './wire.ts'
 import { absence } from './wire-error.ts'
+import { TAG } from './wire-keys.ts'
 
 /** Methods of the port that ask the registry. */
 export type Call = Exclude<keyof Transport, 'address' | 'scope'>
@@ -33,8 +33,12 @@ export interface MemoryTransport extends Transport {
   readonly calls: readonly { readonly method: Call; readonly args: readonly unknown[] }[]
   /** From now on calls fail in this way; without an argument they are answered again. */
   fault(fault?: Fault): void
-  /** As another process would: a text that a validator refuses may be stored, e.g. an empty one. */
-  plant(draft: VersionDraft): Promise<PromptVersion>
+  /**
+   * As another process would, whatever `fault` says: a text that a validator refuses may be stored, e.g. an empty one.
+   * Calls that are made after it see it, also before it resolves.
+   * @param alias - Points there in the same step. Default: no alias moves.
+   */
+  plant(draft: VersionDraft, alias?: string): Promise<PromptVersion>
   /** As another process would; its numbers start again at 1 when it is made anew. */
   remove(name: string): void
 }
@@ -64,6 +68,7 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
   const calls: { method: Call; args: readonly unknown[] }[] = []
   let script: Fault | undefined
   let left = 0
+  let planting: Promise<unknown> | undefined
 
   function row(name: string): Row {
     const found = rows.get(name)
@@ -198,8 +203,21 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
       if (fault?.kind === 'wrong') return fault.answer as T
       if (fault?.kind === 'hang') await sleep(Number.POSITIVE_INFINITY, signal)
       if (fault?.kind === 'slow') await sleep(fault.ms, signal)
+      await planting
       return structuredClone(await answer())
     })
+  }
+
+  /** One after the other: their numbers are in the order of the calls. */
+  function plant(draft: VersionDraft, alias?: string): Promise<PromptVersion> {
+    const given = structuredClone(draft)
+    const planted = Promise.resolve(planting).then(async () => {
+      const version = append(given, await digestOf(given))
+      if (alias !== undefined) point({ name: given.name, alias, to: version.version })
+      return version
+    })
+    planting = planted.catch(() => undefined)
+    return planted
   }
 
   return {
@@ -235,7 +253,7 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
       script = fault
       left = fault?.times ?? Number.POSITIVE_INFINITY
     },
-    plant: async (draft) => append(draft, await digestOf(draft)),
+    plant,
     remove(name) {
       if (rows.delete(name)) log({ kind: 'prompt.deleted', prompt: name })
     },

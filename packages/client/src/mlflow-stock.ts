@@ -5,7 +5,7 @@ import { Conflict, hasCode, InvalidInput, isOutage } from './errors.ts'
 import type { MlflowApi } from './mlflow-api.ts'
 import type { PromptInfo } from './prompt.ts'
 import type { AliasMove, Change, Page, SeedResult, VersionDraft } from './transport.ts'
-import { TAG } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 /** MLflow's column for a prompt tag is short. */
 const MAX_MOVE_LENGTH = 4_000

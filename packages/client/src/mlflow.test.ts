@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createMlflowTransport } from './mlflow.ts'
-import { TAG } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 import { versionTags } from './wire-tags.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void

@@ -1,7 +1,5 @@
 import { readConnection } from './connection.ts'
-import { createHttp } from './http.ts'
-import type { MlflowCalls } from './mlflow-calls.ts'
-import { findByAlias, findByVersion } from './mlflow-find.ts'
+import { lazy, methodsOf } from './lazy.ts'
 import { type Env, readEnvironment } from './platform.ts'
 import type { Transport } from './transport.ts'
 
@@ -30,29 +28,28 @@ export function createMlflowTransport(options: MlflowOptions): Transport {
   const { newId = () => crypto.randomUUID() } = options
   const connection = readConnection(options.trackingUri, env)
   const { address, scope } = connection
-  const http = createHttp({ connection, fetch, random })
-  let calls: Promise<MlflowCalls> | undefined
-
-  const lazily =
-    <Name extends keyof MlflowCalls>(name: Name) =>
-    async (...given: never[]) => {
-      calls ??= import('./mlflow-calls.ts').then((it) => it.createMlflowCalls({ http, address, now, newId }))
-      return ((await calls)[name] as (...all: never[]) => unknown)(...given)
-    }
-
+  const finder = lazy(async () => {
+    const { createMlflowFinder } = await import('./mlflow-find.ts')
+    return createMlflowFinder({ connection, fetch, random })
+  })
+  const calls = lazy(async () => {
+    const { createMlflowCalls } = await import('./mlflow-calls.ts')
+    const { http } = await finder()
+    return createMlflowCalls({ http, address, now, newId })
+  })
   return {
     address,
     scope,
-    findByAlias: (name, alias, limits) => http.within(limits, (send) => findByAlias(send, name, alias)),
-    findByVersion: (name, version, limits) =>
-      http.within(limits, (send) => findByVersion(send, name, version)),
-    capabilities: lazily('capabilities'),
-    find: lazily('find'),
-    list: lazily('list'),
-    versions: lazily('versions'),
-    register: lazily('register'),
-    moveAlias: lazily('moveAlias'),
-    seed: lazily('seed'),
-    changes: lazily('changes'),
-  } as Transport
+    ...methodsOf(finder, ['findByAlias', 'findByVersion']),
+    ...methodsOf(calls, [
+      'capabilities',
+      'find',
+      'list',
+      'versions',
+      'register',
+      'moveAlias',
+      'seed',
+      'changes',
+    ]),
+  }
 }

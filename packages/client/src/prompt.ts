@@ -1,5 +1,3 @@
-import { RegistryError } from './errors.ts'
-import { type CompiledTemplate, compileAny } from './template.ts'
 import type {
   AnyPrompts,
   AnyShape,
@@ -162,23 +160,6 @@ export interface PromptOrigin {
   readonly now: () => number
 }
 
-/** Freezes a version for good: callers share it. Takes ownership of the objects inside. */
-export async function makeBody(version: Omit<PromptBody, 'variables' | 'format'>): Promise<PromptBody> {
-  const { name, version: number, template, modelConfig, responseFormat, tags, digest } = version
-  const compiled = await compileAny(template)
-  return deepFreeze({
-    name,
-    version: number,
-    template,
-    ...(modelConfig && { modelConfig }),
-    ...(responseFormat && { responseFormat }),
-    tags,
-    digest,
-    variables: compiled.variables,
-    format: (values) => formatNamed({ name, version: number }, compiled, values),
-  })
-}
-
 /** The value that a load returns. */
 export function makePrompt(body: PromptBody, { source, alias, confirmedAt, now }: PromptOrigin): Prompt {
   return Object.freeze({
@@ -190,25 +171,4 @@ export function makePrompt(body: PromptBody, { source, alias, confirmedAt, now }
       return confirmedAt === undefined ? 0 : Math.max(0, now() - confirmedAt)
     },
   }) as Prompt
-}
-
-/** An error names the prompt: a caller formats many. */
-function formatNamed(
-  { name, version }: Pick<PromptBody, 'name' | 'version'>,
-  compiled: CompiledTemplate,
-  values?: Readonly<Record<string, unknown>>,
-) {
-  try {
-    return compiled.format(values)
-  } catch (error) {
-    if (!(error instanceof RegistryError)) throw error
-    // Not its cause: it would be printed below with the same words.
-    throw new RegistryError(error.code, `prompt "${name}" version ${version}: ${error.message}`)
-  }
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  for (const inner of Object.values(value)) deepFreeze(inner)
-  return Object.freeze(value)
 }

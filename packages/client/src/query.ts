@@ -1,3 +1,4 @@
+import { checkChain, checkVersion } from './check-names.ts'
 import { InvalidInput } from './errors.ts'
 import type { LoadOptions } from './options.ts'
 import type { Key, Wanted } from './question.ts'
@@ -5,7 +6,6 @@ import { parseReference } from './reference.ts'
 import { checkObject, isAtLeast, refuse } from './refuse.ts'
 import type { Settings } from './settings.ts'
 import type { PageRequest, RequestOptions } from './transport.ts'
-import { checkChain, checkVersion } from './validate.ts'
 
 /** What a load is to find, and under which limits: spelled out and checked. */
 export interface Query {

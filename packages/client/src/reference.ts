@@ -1,5 +1,5 @@
+import { checkAliasToLoad, checkName, checkVersion } from './check-names.ts'
 import { InvalidInput } from './errors.ts'
-import { checkAliasToLoad, checkName, checkVersion } from './validate.ts'
 
 /** Which prompt is meant; neither alias nor version: the alias that the registry follows by default. */
 export interface Reference {

@@ -1,3 +1,4 @@
+import { checkAlias, checkName, checkVersion } from './check-names.ts'
 import { withDeadline } from './deadline.ts'
 import { isRegistryError } from './errors.ts'
 import type { Loader } from './loader.ts'
@@ -7,16 +8,16 @@ import { checkObject } from './refuse.ts'
 import type { Registry } from './registry-api.ts'
 import { createRunStorage } from './run.ts'
 import { createSeeder, type SeederOptions } from './seeder.ts'
-import { readDefaults, type Settings } from './settings.ts'
+import { DEFAULT_TRACKING_URI, readDefaults, type Settings } from './settings.ts'
 import type { RequestOptions } from './transport.ts'
-import { checkAlias, checkDraft, checkName, checkNote, checkVersion } from './validate.ts'
+import { checkDraft, checkDrafts, checkNote } from './validate.ts'
 
 /** Requests that a person or a script waits for; a load has its own, shorter limit. */
 const REQUEST_TIMEOUT_MS = 10_000
 
-export interface CallsDeps extends Omit<SeederOptions, 'onSeeded'> {
+export interface CallsDeps extends Omit<SeederOptions, 'alias' | 'command' | 'logger' | 'onSeeded'> {
   readonly loader: Loader
-  readonly settings: Pick<Settings, 'defaults' | 'timeoutMs'>
+  readonly settings: Settings
 }
 
 export type Calls = Pick<
@@ -26,11 +27,17 @@ export type Calls = Pick<
 
 /** Everything but loads: what an app needs now and then is read from the disk when it is first called. */
 export function createCalls(deps: CallsDeps): Calls {
-  const { transport, loader, logger, settings, closing, onAnswer, onTrouble } = deps
+  const { transport, loader, settings, closing, onAnswer, onTrouble } = deps
+  const { chain, logger, promptsFolder } = settings
   const { cache, scope } = loader.inside
+  // `latest` cannot be pointed anywhere.
+  const alias = chain.findLast((one) => one !== 'latest') ?? 'production'
   const seeder = createSeeder({
     ...deps,
-    onSeeded: (name, version) => loader.written(name, { alias: deps.alias }, { version }),
+    alias,
+    logger,
+    command: (direction) => commandFor(direction, promptsFolder, alias, transport.address),
+    onSeeded: (name, version) => loader.written(name, { alias }, { version }),
   })
 
   /** Checked, ended by `close`, and noted for readiness. */
@@ -40,6 +47,7 @@ export function createCalls(deps: CallsDeps): Calls {
     work: (limits: RequestOptions) => Promise<T>,
   ): Promise<T> {
     checkLimits(given)
+    closing.throwIfAborted()
     const timeoutMs = given.timeoutMs ?? REQUEST_TIMEOUT_MS
     const signal = given.signal ? AbortSignal.any([given.signal, closing]) : closing
     try {
@@ -101,8 +109,9 @@ export function createCalls(deps: CallsDeps): Calls {
       return change
     },
     async seed(given, limits = {}) {
-      const drafts = given === undefined ? settings.defaults : readDefaults(given)
+      const drafts = checkDrafts(given === undefined ? settings.defaults : readDefaults(given))
       checkLimits(limits)
+      closing.throwIfAborted()
       return seeder.seed(drafts, limits)
     },
     async capabilities(given = {}) {
@@ -131,4 +140,9 @@ export function createCalls(deps: CallsDeps): Calls {
       return seeder.drifted
     },
   }
+}
+
+function commandFor(direction: 'push' | 'pull', folder: string, alias: string, address: string): string {
+  const where = address === DEFAULT_TRACKING_URI ? '' : ` --tracking-uri ${address}`
+  return `npx promptkeep ${direction} ${folder}${direction === 'push' ? ` --alias ${alias}` : ''}${where}`
 }

@@ -25,11 +25,13 @@ describe('createRegistry refuses', () => {
     [{ defaults: [] }, /^defaults must be an object/],
     [{ defaults: { memory: '' } }, /^defaults\["memory"\]: template is empty/],
     [{ defaults: { 'a/b': 'x' } }, /^defaults\["a\/b"\]: name must be/],
-    [
-      { defaults: { memory: { template: 'x', modelConfig: { top_p: 7 } } } },
-      /^defaults\["memory"\]: modelConfig.top_p must be/,
-    ],
     [{ defaults: { memory: 5 } }, /^defaults\["memory"\] must be an object; got 5$/],
+    [
+      { defaults: { memory: {} } },
+      /^defaults\["memory"\]: template must be a text, or a list of chat messages/,
+    ],
+    [{ snapshot: './file' }, /^snapshot must be a store, such as snapshotFile\(path\); got "\.\/file"$/],
+    [{ telemetry: {} }, /^telemetry must be a telemetry/],
     [{ strict: 'yes' }, /^strict must be true or false; got "yes"$/],
     [{ logger: {} }, /^logger.debug must be a function/],
     [{ logger: null }, /^logger/],

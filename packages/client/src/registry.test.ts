@@ -5,7 +5,7 @@ import { createLogRecorder } from './log-recorder.ts'
 import { createMemoryTransport } from './memory.ts'
 import type { RegistryOptions } from './options.ts'
 import { createRegistry } from './registry.ts'
-import { TAG } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 const outage = new RegistryError('UNAVAILABLE', 'refused')
 const down = { kind: 'error', error: outage } as const

@@ -2,14 +2,14 @@ import { createBreaker } from './breaker.ts'
 import { forMany } from './deadline.ts'
 import { RegistryError } from './errors.ts'
 import type { FollowState } from './follow-api.ts'
+import { lazy, methodsOf } from './lazy.ts'
 import { createLoader } from './loader.ts'
 import { createLoads } from './loads.ts'
 import { createMlflowTransport } from './mlflow.ts'
 import type { RegistryOptions } from './options.ts'
 import type { Registry } from './registry-api.ts'
-import type { Calls } from './registry-calls.ts'
 import { createReporter } from './reporter.ts'
-import { DEFAULT_TRACKING_URI, readSettings } from './settings.ts'
+import { readSettings } from './settings.ts'
 import type { LastGood } from './snapshot-keeper.ts'
 import type { SnapshotStore } from './snapshot-port.ts'
 import { createTimers } from './timers.ts'
@@ -23,7 +23,7 @@ import type { AnyPrompts, PromptCatalog } from './typed.ts'
 export function createRegistry<P extends PromptCatalog = AnyPrompts>(options?: RegistryOptions): Registry<P>
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const settings = readSettings(options)
-  const { chain, logger, now, env } = settings
+  const { logger, now, env } = settings
   const random = Math.random
   const transport = options.transport ?? createMlflowTransport({ trackingUri: settings.trackingUri, env })
   const controller = new AbortController()
@@ -38,47 +38,33 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const shared = { transport, now, random, timers, closing, onAnswer: answered, onTrouble: reporter.trouble }
   const loader = createLoader({ ...shared, ...settings, breaker, lastGood })
   const loads = createLoads({ settings, loader, reporter, closing })
-  let calls: Promise<Calls> | undefined
   let drifted: () => readonly string[] = () => []
   let live: () => FollowState | undefined = () => undefined
 
   function keepSnapshot(store: SnapshotStore): LastGood {
-    const keeper = import('./snapshot-keeper.ts').then(({ createSnapshotKeeper }) =>
-      createSnapshotKeeper({
+    const keeper = lazy(async () => {
+      const { createSnapshotKeeper } = await import('./snapshot-keeper.ts')
+      const { address } = transport
+      const workspace = env.MLFLOW_WORKSPACE ?? ''
+      return createSnapshotKeeper({
+        ...shared,
         store,
-        address: transport.address,
-        workspace: env.MLFLOW_WORKSPACE ?? '',
-        admit: loader.inside.admit,
-        timers,
+        address,
+        workspace,
         logger,
-        now,
-      }),
-    )
-    return {
-      find: async (keys) => (await keeper).find(keys),
-      heard: (key, version) => void keeper.then((it) => it.heard(key, version)),
-      flush: async () => (await keeper).flush(),
-    }
+        admit: loader.inside.admit,
+      })
+    })
+    const { find, flush } = methodsOf(keeper, ['find', 'flush'])
+    return { find, flush, heard: (key, version) => void keeper().then((it) => it.heard(key, version)) }
   }
 
-  async function importCalls(): Promise<Calls> {
+  const calls = lazy(async () => {
     const { createCalls } = await import('./registry-calls.ts')
-    // `latest` cannot be pointed anywhere.
-    const alias = chain.findLast((one) => one !== 'latest') ?? 'production'
-    const command = (direction: 'push' | 'pull') =>
-      commandFor(direction, settings.promptsFolder, alias, transport.address)
-    const made = createCalls({ ...shared, settings, loader, alias, command, logger })
+    const made = createCalls({ ...shared, settings, loader })
     drifted = () => made.drifted
     return made
-  }
-
-  const lazily =
-    <Name extends keyof Calls & keyof Registry>(name: Name) =>
-    async (...given: never[]) => {
-      closing.throwIfAborted()
-      calls ??= importCalls()
-      return ((await calls)[name] as (...all: never[]) => unknown)(...given)
-    }
+  })
 
   return {
     load: loads.load,
@@ -98,14 +84,16 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       live = () => following.state
       return following
     },
-    register: lazily('register'),
-    setAlias: lazily('setAlias'),
-    seed: lazily('seed'),
-    capabilities: lazily('capabilities'),
-    find: lazily('find'),
-    list: lazily('list'),
-    versions: lazily('versions'),
-    changes: lazily('changes'),
+    ...methodsOf(calls, [
+      'register',
+      'setAlias',
+      'seed',
+      'capabilities',
+      'find',
+      'list',
+      'versions',
+      'changes',
+    ]),
     status() {
       const state = live()
       return { ...reporter.status(), drifted: drifted(), ...(state && { live: state }) }
@@ -117,9 +105,4 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       await lastGood?.flush()
     },
   } as Registry
-}
-
-function commandFor(direction: 'push' | 'pull', folder: string, alias: string, address: string): string {
-  const where = address === DEFAULT_TRACKING_URI ? '' : ` --tracking-uri ${address}`
-  return `npx promptkeep ${direction} ${folder}${direction === 'push' ? ` --alias ${alias}` : ''}${where}`
 }

@@ -4,7 +4,7 @@ import { createLogRecorder } from './log-recorder.ts'
 import { createMemoryTransport } from './memory.ts'
 import type { Defaults, RegistryOptions } from './options.ts'
 import { createRegistry } from './registry.ts'
-import { TAG } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 const defaults: Defaults = Object.fromEntries(Array.from({ length: 11 }, (_, i) => [`p${i}`, `Text ${i}`]))
 const names = Object.keys(defaults)
@@ -40,6 +40,14 @@ async function until(isDone: () => Promise<boolean>) {
 }
 
 describe('seed', () => {
+  it('refuses a bundled default that could not be registered, before any request', async () => {
+    const memory = { template: 'x', modelConfig: { top_p: 7 } }
+    const { registry, transport } = open({ defaults: { memory } })
+    await expect(registry.seed()).rejects.toThrow(/^defaults\["memory"\]: modelConfig.top_p must be/)
+    await expect(registry.seed({ other: memory })).rejects.toMatchObject({ code: 'INVALID_INPUT' })
+    expect(transport.calls).toEqual([])
+  })
+
   it('makes what is missing, then finds everything in place', async () => {
     const { registry, log, transport } = open()
     expect(await registry.seed()).toEqual({ seeded: names, skipped: [], healed: [], drifted: [], failed: [] })

@@ -1,3 +1,4 @@
+import { checkChain, checkName } from './check-names.ts'
 import { InvalidInput } from './errors.ts'
 import { type Logger, silent } from './log.ts'
 import type { Default, Defaults, RegistryOptions } from './options.ts'
@@ -6,7 +7,6 @@ import { checkObject, isAtLeast, refuse } from './refuse.ts'
 import type { SnapshotStore } from './snapshot-port.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { VersionDraft } from './transport.ts'
-import { checkChain, checkDraft } from './validate.ts'
 
 /** Where a registry is looked for when nothing else is said. */
 export const DEFAULT_TRACKING_URI = 'http://127.0.0.1:5055'
@@ -80,18 +80,28 @@ export function readSettings(options: RegistryOptions): Settings {
   }
 }
 
-/** Bundled texts as drafts. @throws {InvalidInput} naming the prompt */
+/**
+ * Bundled texts as drafts: copies that the caller can no longer change. What a load may serve is checked here, everything
+ * else of them by `checkDrafts` before they are seeded.
+ * @throws {InvalidInput} naming the prompt
+ */
 export function readDefaults(defaults: Defaults): ReadonlyMap<string, VersionDraft> {
   checkObject(defaults, 'defaults')
   return new Map(Object.entries(defaults).map(([name, given]) => [name, readDefault(name, given)]))
 }
 
 function readDefault(name: string, given: Default): VersionDraft {
+  const at = `defaults["${name}"]`
+  checkName(name, `${at}: name`)
   const isTemplate = typeof given === 'string' || Array.isArray(given)
-  if (!isTemplate) checkObject(given, `defaults["${name}"]`)
-  try {
-    return checkDraft(isTemplate ? { name, template: given } : { ...given, name })
-  } catch (error) {
-    throw new InvalidInput(`defaults["${name}"]: ${(error as Error).message}`, { cause: error })
-  }
+  if (!isTemplate) checkObject(given, at)
+  const draft = (isTemplate ? { template: given } : given) as Omit<VersionDraft, 'name'>
+  const { template } = draft
+  if (typeof template !== 'string' && !Array.isArray(template))
+    refuse(`${at}: template`, template, 'a text, or a list of chat messages')
+  if (template.length === 0 || (typeof template === 'string' && template.trim() === ''))
+    throw new InvalidInput(
+      `${at}: template is empty; it must hold some text, because an empty prompt is never served`,
+    )
+  return JSON.parse(JSON.stringify({ ...draft, name })) as VersionDraft
 }

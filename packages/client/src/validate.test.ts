@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { checkAlias, checkChain, checkName, checkVersion } from './check-names.ts'
 import { InvalidInput, isRegistryError } from './errors.ts'
-import { checkAlias, checkChain, checkDraft, checkName, checkTags, checkVersion } from './validate.ts'
+import { checkDraft, checkTags } from './validate.ts'
 
 const loop: Record<string, unknown> = {}
 loop.self = loop

@@ -1,7 +1,8 @@
 import { InvalidInput } from './errors.ts'
 import type { PromptInfo } from './prompt.ts'
 import type { Page } from './transport.ts'
-import { readList, readRecord, readString, readTags, readTime, TAG } from './wire.ts'
+import { readList, readRecord, readString, readTags, readTime } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 /** A `registered_model` of MLflow. @throws {RegistryError} as {@link toPromptVersion} */
 export function toPromptInfo(wire: unknown): PromptInfo {

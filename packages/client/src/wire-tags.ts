@@ -1,5 +1,5 @@
 import { digestOf, type PromptContent } from './digest.ts'
-import { TAG } from './wire.ts'
+import { TAG } from './wire-keys.ts'
 
 type Tags = Readonly<Record<string, string>>
 

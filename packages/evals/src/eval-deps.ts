@@ -1,4 +1,5 @@
-import { createHttp, DEFAULT_TRACKING_URI, type Json, readConnection } from '@promptkeep/client'
+import { DEFAULT_TRACKING_URI, type Json } from '@promptkeep/client'
+import { createHttp, readConnection } from '@promptkeep/client/admin'
 import type { EvalRegistry } from './aliases.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { type Git, systemGit } from './git.ts'
