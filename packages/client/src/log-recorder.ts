@@ -14,11 +14,15 @@ export interface LogRecorder {
   of(event: string): LogLine[]
 }
 
-/** A logger for tests: prints nothing, forgets nothing. */
-export function createLogRecorder(): LogRecorder {
+/**
+ * A logger for tests: prints nothing, forgets nothing.
+ * @param next - Hears every line too.
+ */
+export function createLogRecorder(next?: Logger): LogRecorder {
   const lines: LogLine[] = []
   const record = (level: keyof Logger) => (fields: object, event: string) => {
     lines.push({ level, event, fields: fields as LogLine['fields'] })
+    next?.[level](fields, event)
   }
   return {
     logger: { debug: record('debug'), info: record('info'), warn: record('warn'), error: record('error') },

@@ -11,3 +11,4 @@ export {
   type MemoryOptions,
   type MemoryTransport,
 } from './memory.ts'
+export { createTestRegistry, type TestRegistry, type TestRegistryOptions } from './test-registry.ts'
