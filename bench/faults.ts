@@ -1,9 +1,10 @@
 import { CELLS, type Cell, LOADS } from './faults/cells.ts'
-import { isInstalled, startClient, TooLong, versions } from './faults/client-under-test.ts'
+import { isInstalled, startClient, versions } from './faults/client-under-test.ts'
 import { inTurn } from './faults/in-turn.ts'
 import { type ClientName, protocols } from './faults/protocols.ts'
 import { type CellFigures, type Figures, faultTable, figuresOf, LATENESS_MS } from './faults/table.ts'
 import { publish, readOptions } from './report.ts'
+import { TooLong } from './worker.ts'
 
 /*
  * What clients do when their registry is in trouble: `npm run bench -- faults [--small]`. Each client in each cell has a

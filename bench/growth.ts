@@ -1,23 +1,23 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
-import { cpus, release, tmpdir } from 'node:os'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { openStore } from '../packages/server/src/store/open-store.ts'
 import type { Search, Store } from '../packages/server/src/store/store.ts'
 import { openSqlite } from '../packages/sql/src/sqlite.ts'
-import { median } from './clients/measure.ts'
+import { median } from './median.ts'
+import { publish, readOptions } from './report.ts'
 
 /*
  * What a registry that grows costs: the same questions to one with few prompts and to one with a hundred times as many,
  * at the store, where nothing around the query hides what it takes.
  */
 
-const { values } = parseArgs({ options: { small: { type: 'boolean' }, json: { type: 'string' } } })
-const sizes = values.small ? [100, 1000] : [1000, 100_000]
+const options = readOptions()
+const sizes = options.small ? [100, 1000] : [1000, 100_000]
 const VERSIONS = 10
 /** Prompts that have the tag which is searched for, whatever the size. */
 const TAGGED = 50
-const ROUNDS = values.small ? 20 : 200
+const ROUNDS = options.small ? 20 : 200
 
 const isPrompt = { entity: 'tag', key: 'mlflow.prompt.is_prompt', comparator: '=', value: 'true' } as const
 const byName: Search['orderBy'] = [{ entity: 'attribute', key: 'name', ascending: true }]
@@ -132,19 +132,15 @@ async function measure(prompts: number) {
 }
 
 const [few, many] = [await measure(sizes[0] as number), await measure(sizes[1] as number)]
-const machine = `${cpus().length} × ${cpus()[0]?.model}, Linux ${release()}, Node ${process.versions.node}`
-console.log(`${new Date().toISOString().slice(0, 10)} · ${machine}${values.small ? ' · small run' : ''}\n`)
 const count = (n: number) => n.toLocaleString('en')
-console.log(
-  [
-    `| median in ms | ${count(few.prompts)} prompts | ${count(many.prompts)} prompts | grows by |`,
-    '|---|--:|--:|--:|',
-    ...Object.entries(few.medians).map(([what, ms]) => {
-      const more = many.medians[what] as number
-      return `| ${what} | ${ms.toFixed(2)} | ${more.toFixed(2)} | ${(more / ms).toFixed(1)}× |`
-    }),
-    '',
-    `Each prompt has ${VERSIONS} versions of 300 bytes; the files have ${few.mib.toFixed(0)} and ${many.mib.toFixed(0)} MiB.`,
-  ].join('\n'),
-)
-if (values.json) await writeFile(values.json, JSON.stringify({ machine, few, many }, null, 2))
+const text = [
+  `| median in ms | ${count(few.prompts)} prompts | ${count(many.prompts)} prompts | grows by |`,
+  '|---|--:|--:|--:|',
+  ...Object.entries(few.medians).map(([what, ms]) => {
+    const more = many.medians[what] as number
+    return `| ${what} | ${ms.toFixed(2)} | ${more.toFixed(2)} | ${(more / ms).toFixed(1)}× |`
+  }),
+  '',
+  `Each prompt has ${VERSIONS} versions of 300 bytes; the files have ${few.mib.toFixed(0)} and ${many.mib.toFixed(0)} MiB.`,
+].join('\n')
+await publish(options, { title: 'What a registry that grows costs', text, figures: { few, many } })

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -119,32 +118,4 @@ export function startMlflow(root: string): Promise<MeasuredServer> | undefined {
     ],
     { MLFLOW_DISABLE_TELEMETRY: 'true', MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false' },
   )
-}
-
-/** Answers as Langfuse's API does for a text prompt. It does no work, which favours the client it serves. */
-export async function startLangfuseDouble(text: string): Promise<{ url: string; stop(): Promise<void> }> {
-  const server = createHttpServer((request, response) => {
-    const name = decodeURIComponent(
-      new URL(request.url ?? '/', 'http://host').pathname.split('/').pop() ?? '',
-    )
-    const prompt = {
-      name,
-      version: 1,
-      type: 'text',
-      prompt: text,
-      config: {},
-      labels: ['production'],
-      tags: [],
-    }
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(prompt))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}`,
-    async stop() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }

@@ -1,6 +1,6 @@
-import { createInterface } from 'node:readline'
+import { takeOrders } from '../worker-side.ts'
 import { shiftableClock } from './clock.ts'
-import { type Job, type Load, type Loaded, MARK, type Order } from './job.ts'
+import type { Job, Load, Loaded, Order } from './job.ts'
 
 /*
  * One client in a process of its own: `client-process.ts <client> <job>`. Takes orders as lines, one after the other.
@@ -29,14 +29,9 @@ function nameOf(error: unknown): string {
   return String(code ?? status ?? statusCode ?? name ?? error)
 }
 
-async function carryOut(order: Order): Promise<unknown> {
+await takeOrders<Order>(async (order) => {
   if (order.op === 'load') return Promise.all(order.names.map(timed))
   if (order.op === 'clock') return shiftClock(order.shiftMs)
   globalThis.gc?.()
   return process.memoryUsage().heapUsed
-}
-
-const say = (value: unknown) => process.stdout.write(`${MARK}${JSON.stringify(value ?? null)}\n`)
-say('ready')
-for await (const line of createInterface({ input: process.stdin })) say(await carryOut(JSON.parse(line)))
-process.exit() // a client may keep the process alive
+})

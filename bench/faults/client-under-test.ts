@@ -1,12 +1,11 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { python, startWorker } from '../worker.ts'
 import { type FaultServer, startFaultServer } from './fault-server.ts'
-import { type Job, type Loaded, MARK, type Order } from './job.ts'
+import type { Job, Loaded, Order } from './job.ts'
 import { type ClientName, protocols } from './protocols.ts'
 import { bundledText, judge, type Served } from './texts.ts'
 
@@ -31,9 +30,6 @@ export interface ClientUnderTest {
   stop(): Promise<void>
 }
 
-/** The bench waits no longer for this client. */
-export class TooLong extends Error {}
-
 export interface Setting {
   readonly ttlSeconds: number
   /** Longest that the bench waits for an answer. */
@@ -41,9 +37,8 @@ export interface Setting {
 }
 
 const root = join(import.meta.dirname, '../..')
-const python = process.env.MLFLOW_PYTHON ?? join(root, '.cache/mlflow/bin/python')
 
-export const isInstalled = (client: ClientName): boolean => client !== 'mlflow' || existsSync(python)
+export const isInstalled = (client: ClientName): boolean => client !== 'mlflow' || python !== undefined
 
 const PACKAGES = {
   langfuse: '@langfuse/client',
@@ -65,7 +60,7 @@ export async function versions(clients: readonly ClientName[]): Promise<string> 
 
 async function versionOfMlflow(): Promise<string> {
   const script = "import importlib.metadata as m; print(m.version('mlflow'))"
-  return (await promisify(execFile)(python, ['-c', script])).stdout.trim()
+  return (await promisify(execFile)(python ?? '', ['-c', script])).stdout.trim()
 }
 
 /** Names of the prompts that the app has bundled, and of the one that it loaded before. */
@@ -73,51 +68,33 @@ const BUNDLED = ['warm', 'memory']
 
 export async function startClient(client: ClientName, setting: Setting): Promise<ClientUnderTest> {
   const server = await startFaultServer(protocols[client])
-  const child = start(client, {
+  const job: Job = {
     url: server.url,
     ttlSeconds: setting.ttlSeconds,
     bundled: Object.fromEntries(BUNDLED.map((name) => [name, bundledText(name)])),
-  })
-  const answers = createInterface({ input: child.stdout as NodeJS.ReadableStream })
-  const waiting: ((answer: unknown) => void)[] = []
-  answers.on('line', (line) => {
-    if (line.startsWith(MARK)) waiting.shift()?.(JSON.parse(line.slice(MARK.length)))
-  })
-  const next = (capMs: number) =>
-    new Promise<unknown>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new TooLong()), capMs)
-      const died = () => reject(new Error(`the process of ${client} ended`))
-      child.once('exit', died)
-      waiting.push((answer) => {
-        clearTimeout(timer)
-        child.off('exit', died)
-        resolve(answer)
-      })
-    })
-  const ask = (order: Order) => {
-    const answer = next(setting.capMs)
-    child.stdin?.write(`${JSON.stringify(order)}\n`)
-    return answer
   }
+  const worker =
+    client === 'mlflow'
+      ? await startWorker<Order>('faults/clients/mlflow_client.py', [JSON.stringify(job)])
+      : await startWorker<Order>('faults/client-process.ts', [client, JSON.stringify(job)])
 
   async function load(...names: string[]): Promise<Seen[]> {
     const { version } = server
-    return ((await ask({ op: 'load', names })) as Loaded[]).map(({ name, ms, text, error }) => ({
-      ms,
-      served: judge(name, text, version),
-      ...(error !== undefined && { error }),
-    }))
+    return (await worker.ask<Loaded[]>({ op: 'load', names }, setting.capMs)).map(
+      ({ name, ms, text, error }) => ({
+        ms,
+        served: judge(name, text, version),
+        ...(error !== undefined && { error }),
+      }),
+    )
   }
 
   async function stop(): Promise<void> {
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await gone
-    answers.close()
+    await worker.stop()
     await server.stop()
   }
 
   try {
-    await next(120_000)
     await load('warm') // connection, lazy modules; Python's reads half of MLflow
     await pause(client === 'mlflow' ? 500 : 50) // what it does behind a load
   } catch (error) {
@@ -130,21 +107,8 @@ export async function startClient(client: ClientName, setting: Setting): Promise
     load,
     stop,
     async shiftClock(shiftMs) {
-      await ask({ op: 'clock', shiftMs })
+      await worker.ask({ op: 'clock', shiftMs })
     },
-    memory: async () => (await ask({ op: 'memory' })) as number,
+    memory: () => worker.ask<number>({ op: 'memory' }),
   }
-}
-
-function start(client: ClientName, job: Job): ChildProcess {
-  const typescript = ['--expose-gc', '--import', 'tsx', join(root, 'bench/faults/client-process.ts'), client]
-  const [command, args] =
-    client === 'mlflow'
-      ? [python, [join(root, 'bench/faults/clients/mlflow_client.py')]]
-      : [process.execPath, typescript]
-  return spawn(command, [...args, JSON.stringify(job)], {
-    cwd: root,
-    env: { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true', LANGSMITH_TRACING: 'false' },
-    stdio: ['pipe', 'pipe', 'ignore'],
-  })
 }

@@ -9,7 +9,7 @@ export interface Job {
 /** Loads a prompt as an app does, and gives its text: empty for a prompt without one, `null` for no prompt at all. */
 export type Load = (name: string) => Promise<string | null>
 
-/** One line to a client's process … */
+/** What a client's process is told to do … */
 export type Order =
   /** All of them at the same moment. */
   | { readonly op: 'load'; readonly names: readonly string[] }
@@ -18,9 +18,7 @@ export type Order =
   /** Memory in use, after a garbage collection. */
   | { readonly op: 'memory' }
 
-/** … and its answer, one line that begins with `MARK`: clients print what they like. */
-export const MARK = '@@'
-
+/** … and its answer to a load. */
 export interface Loaded {
   readonly name: string
   readonly ms: number

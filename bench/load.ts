@@ -1,0 +1,133 @@
+import { startFaultServer } from './faults/fault-server.ts'
+import { protocols } from './faults/protocols.ts'
+import { fill } from './fill.ts'
+import { type Best, best, type ClientFigures, type Figures } from './load/figures.ts'
+import { type ColdLoads, type Order, TEMPLATE, VALUES, WORKS, type Work } from './load/protocol.ts'
+import { aimsOf, loadTable } from './load/table.ts'
+import { median } from './median.ts'
+import { publish, readOptions } from './report.ts'
+import { startMlflow, startOurs } from './servers.ts'
+import { python, startWorker, type Worker } from './worker.ts'
+
+/*
+ * What clients cost when all is well: `npm run bench -- load [--small]`. Each client stays in a process of its own and
+ * they take turns, round by round: what else the machine does meets them alike.
+ */
+
+const options = readOptions()
+const size = options.small
+  ? { prompts: 4, rounds: 3, calls: 20_000, coldRounds: 2 }
+  : { prompts: 100, rounds: 31, calls: 200_000, coldRounds: 10 }
+/** A call of Python's takes a hundred microseconds and more. */
+const PYTHONS_SHARE = 0.01
+/** In MiB, so that nothing is collected while allocations are counted. */
+const NODE_FLAGS = ['--max-semi-space-size=256', '--min-semi-space-size=256']
+
+const root = `${import.meta.dirname}/..`
+const names = Array.from({ length: size.prompts }, (_, i) => `bench-${i + 2}`)
+
+interface Runner {
+  readonly name: keyof Figures
+  readonly worker: Worker<Order>
+  readonly works: readonly Work[]
+  readonly isCold: boolean
+  readonly share: number
+}
+
+/** In turn, so that no two measure at the same time. */
+async function inRounds(
+  runners: readonly Runner[],
+  rounds: number,
+  work: (runner: Runner, round: number) => Promise<void>,
+): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) for (const runner of runners) await work(runner, round)
+}
+
+async function measure(runners: readonly Runner[]): Promise<Figures> {
+  const times = new Map<Runner, Map<Work, number[]>>()
+  const sizes = new Map<Runner, Map<Work, number[]>>()
+  const colds = new Map<Runner, ColdLoads[]>()
+  for (const work of WORKS) {
+    const able = runners.filter(({ works }) => works.includes(work))
+    await inRounds(able, size.rounds, async (runner) => {
+      const calls = Math.ceil(size.calls * runner.share)
+      note(times, runner, work, await runner.worker.ask<number>({ op: 'round', work, calls }))
+    })
+    await inRounds(able, Math.ceil(size.rounds / 3), async (runner) => {
+      if (runner.share !== 1) return // Python tells no such thing
+      const calls = Math.ceil(size.calls / 10)
+      const bytes = await runner.worker.ask<number | null>({ op: 'bytes', work, calls })
+      if (bytes !== null) note(sizes, runner, work, bytes)
+    })
+  }
+  const each = Math.ceil(names.length / size.coldRounds)
+  const cold = runners.filter(({ isCold }) => isCold)
+  await inRounds(cold, size.coldRounds, async (runner, round) => {
+    const some = names.slice(round * each, (round + 1) * each)
+    const seen = await runner.worker.ask<ColdLoads>({ op: 'cold', names: some })
+    colds.set(runner, [...(colds.get(runner) ?? []), seen])
+  })
+  const figures = runners.map((runner): [keyof Figures, ClientFigures] => {
+    const seen = colds.get(runner)
+    return [
+      runner.name,
+      {
+        ns: all(times.get(runner), best),
+        bytes: all(sizes.get(runner), median),
+        ...(seen && {
+          coldMs: best(seen.flatMap(({ ms }) => ms)),
+          coldRequests: seen.reduce((sum, { requests }) => sum + requests, 0) / names.length,
+        }),
+      },
+    ]
+  })
+  return Object.fromEntries(figures) as unknown as Figures
+}
+
+function note(where: Map<Runner, Map<Work, number[]>>, runner: Runner, work: Work, value: number): void {
+  const of = where.get(runner) ?? new Map<Work, number[]>()
+  where.set(runner, of)
+  of.set(work, [...(of.get(work) ?? []), value])
+}
+
+const all = <T extends number | Best>(
+  of: ReadonlyMap<Work, readonly number[]> = new Map(),
+  what: (values: readonly number[]) => T,
+): Partial<Record<Work, T>> =>
+  Object.fromEntries([...of].map(([work, values]) => [work, what(values)])) as Partial<Record<Work, T>>
+
+const stops: (() => Promise<unknown>)[] = []
+try {
+  const standIn = await startFaultServer(protocols.promptkeep)
+  const langfuses = await startFaultServer(protocols.langfuse)
+  stops.push(standIn.stop, langfuses.stop)
+  const [ours, mlflow] = [await startOurs(root), python === undefined ? undefined : await startMlflow(root)]
+  stops.push(ours.stop, async () => mlflow?.stop())
+  for (const server of [ours, mlflow]) if (server) await fill(server.url, ['bench-0', 'bench-1', ...names])
+
+  const runners: Runner[] = []
+  const add = async (
+    name: keyof Figures,
+    file: string,
+    job: object,
+    works: readonly Work[],
+    isCold = true,
+  ) => {
+    const worker = await startWorker<Order>(file, [JSON.stringify(job)], NODE_FLAGS)
+    stops.push(worker.stop)
+    runners.push({ name, worker, works, isCold, share: file.endsWith('.py') ? PYTHONS_SHARE : 1 })
+  }
+  await add('ours', 'load/ours.ts', { url: standIn.url }, WORKS)
+  await add('oursReal', 'load/ours.ts', { url: ours.url }, [])
+  await add('langfuse', 'load/langfuse.ts', { url: langfuses.url }, ['cachedLoad', 'callAlone', 'render'])
+  await add('mustache', 'load/mustache.ts', {}, ['render'], false)
+  if (mlflow) {
+    const job = { url: mlflow.url, template: TEMPLATE, values: VALUES }
+    await add('mlflow', 'load/mlflow_client.py', job, ['cachedLoad', 'render'])
+  }
+  const figures = await measure(runners)
+  const text = `${loadTable(figures)}\n\n${aimsOf(figures)}`
+  await publish(options, { title: 'What clients cost when all is well', text, figures })
+} finally {
+  for (const stop of stops.reverse()) await stop()
+}
