@@ -18,7 +18,8 @@ export {
   parsePromptFile,
   promptNameOf,
 } from './prompt-file.ts'
-export { LOCK_FILE, type PromptLock, readLock, writeLock, writeWhole } from './prompt-lock.ts'
+export { LOCK_FILE, type PromptLock, readLock, writeLock } from './prompt-lock.ts'
+export { writeWhole } from './write-whole.ts'
 
 /**
  * Every `<name>.md` of one folder, sorted by name. Sub-folders, hidden files and a README.md are left out.

@@ -1,13 +1,17 @@
-import { randomBytes } from 'node:crypto'
-import { readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidInput } from './errors.ts'
 import { isObject } from './front-matter.ts'
+import { writeWhole } from './write-whole.ts'
+
+type Digests = Readonly<Record<string, { readonly digest: string }>>
 
 /** What files and registry agreed on last: each prompt's digest at its last push or pull. Committed with the files. */
 export interface PromptLock {
   readonly version: 1
-  readonly prompts: Readonly<Record<string, { readonly digest: string }>>
+  readonly prompts: Digests
+  /** The texts that generated types were made from; absent where none are generated. */
+  readonly types?: Digests
 }
 
 export const LOCK_FILE = 'promptkeep.lock.json'
@@ -24,25 +28,26 @@ export async function readLock(dir: string): Promise<PromptLock> {
   return parseLock(text, path)
 }
 
-/** Sorted by name, so that two branches that change different prompts merge. Replaces the file in one step. */
+/**
+ * Sorted by name, so that two branches that change different prompts merge. Replaces the file in one step. Without
+ * `types` those of the file stay: who pushes or pulls has nothing to do with them.
+ */
 export async function writeLock(dir: string, lock: PromptLock): Promise<void> {
-  const names = Object.keys(lock.prompts).sort()
-  const prompts = Object.fromEntries(names.map((name) => [name, { digest: lock.prompts[name]?.digest }]))
-  await writeWhole(join(dir, LOCK_FILE), `${JSON.stringify({ version: lock.version, prompts }, null, 2)}\n`)
+  const types = lock.types ?? (await readLock(dir)).types
+  const sorted = {
+    version: lock.version,
+    prompts: sortDigests(lock.prompts),
+    ...(types && { types: sortDigests(types) }),
+  }
+  await writeWhole(join(dir, LOCK_FILE), `${JSON.stringify(sorted, null, 2)}\n`)
 }
 
-/** Writes beside the file, then renames: a reader sees the old text or the new one, never a part. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const target = await realpath(path).catch(() => path) // a link stays a link
-  const beside = `${target}.${randomBytes(6).toString('hex')}.tmp`
-  try {
-    await writeFile(beside, text, { flag: 'wx' })
-    await rename(beside, target)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
-}
+const sortDigests = (digests: Digests) =>
+  Object.fromEntries(
+    Object.keys(digests)
+      .sort()
+      .map((name) => [name, { digest: digests[name]?.digest }]),
+  )
 
 function parseLock(text: string, path: string): PromptLock {
   let value: unknown
@@ -53,13 +58,21 @@ function parseLock(text: string, path: string): PromptLock {
   }
   if (!isObject(value) || value.version !== 1)
     throw new InvalidInput(`${path}: version must be 1; a newer promptkeep may have written this file`)
-  const { prompts } = value
-  if (!isObject(prompts)) throw new InvalidInput(`${path}: "prompts" must be an object`)
-  const entries = Object.entries(prompts).map(([name, entry]) => {
+  const { types } = value
+  return {
+    version: 1,
+    prompts: readDigests(value.prompts, 'prompts', path),
+    ...(types !== undefined && { types: readDigests(types, 'types', path) }),
+  }
+}
+
+function readDigests(value: unknown, field: string, path: string): Digests {
+  if (!isObject(value)) throw new InvalidInput(`${path}: "${field}" must be an object`)
+  const entries = Object.entries(value).map(([name, entry]) => {
     const digest = isObject(entry) ? entry.digest : undefined
     if (typeof digest !== 'string' || !/^[0-9a-f]{64}$/.test(digest))
-      throw new InvalidInput(`${path}: prompts.${name}.digest must be 64 hexadecimal digits`)
+      throw new InvalidInput(`${path}: ${field}.${name}.digest must be 64 hexadecimal digits`)
     return [name, { digest }] as const
   })
-  return { version: 1, prompts: Object.fromEntries(entries) }
+  return Object.fromEntries(entries)
 }
