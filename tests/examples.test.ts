@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
+import { startModelRecorder } from './support/model-recorder.ts'
 import { startRegistry } from './support/registry.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -18,12 +19,19 @@ const promised = (text: string) =>
 it.each(examples)('examples/%s prints what its comments say', async (file) => {
   const server = await startRegistry()
   onTestFinished(() => server.stop())
+  const model = await startModelRecorder('A summary.')
+  onTestFinished(() => model.close())
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--import', 'tsx', join('examples', file)],
     {
       cwd: root,
-      env: { PATH: process.env.PATH, MLFLOW_TRACKING_URI: server.url },
+      env: {
+        PATH: process.env.PATH,
+        MLFLOW_TRACKING_URI: server.url,
+        OPENAI_BASE_URL: `${model.url}/v1`,
+        OPENAI_API_KEY: 'none',
+      },
     },
   )
   const printed = stdout.trimEnd().split('\n')
@@ -36,5 +44,5 @@ it.each(examples)('examples/%s prints what its comments say', async (file) => {
 it('the README shows the quick start that is run here', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   const [, shown] = /```ts\n([\s\S]*?)```/.exec(readme) ?? []
-  expect(shown).toBe(readFileSync(join(root, 'examples/quickstart.ts'), 'utf8'))
+  expect(shown).toBe(readFileSync(join(root, 'examples/load.ts'), 'utf8'))
 })
