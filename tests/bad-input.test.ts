@@ -240,6 +240,7 @@ describe.each(databases)('bad input on $database', (on) => {
         ['POST', `${OWN}/alias`, { ...move, reason: note }],
         ['POST', `${OWN}/alias`, { ...move, evidence: note }],
         ['POST', `${OWN}/rollback`, { name: 'leaky', reason: note }],
+        ['POST', `${OWN}/rollout`, { name: 'leaky', alias: 'a', weights: { 1: 100 }, reason: note }],
         ['POST', `${OWN}/seed`, { ...seed, commit_message: note }],
         ['POST', `${OWN}/seed`, { ...seed, description: note }],
         ['POST', `${OWN}/seed`, { ...seed, template: note }],

@@ -90,6 +90,7 @@ describe('our own routes answer as the OpenAPI document says', () => {
     await ok(`POST ${MLFLOW}/model-versions/create`, { name, source: 'prompt-template', tags })
     await ok(`POST ${OWN}/alias`, { name, alias: 'production', version: 2, expected: 1, reason: 'shorter' })
     await ok(`POST ${OWN}/rollback`, { name, reason: 'too short' })
+    await ok(`POST ${OWN}/rollout`, { name, alias: 'production', weights: { 1: 90, 2: 10 }, reason: 'try' })
     const { headers } = await ok(`GET ${OWN}/resolve?names=${name},nobody&alias=experiment,production`)
     const unchanged = { 'if-none-match': headers.etag ?? '' }
     expect(

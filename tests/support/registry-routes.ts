@@ -168,6 +168,15 @@ export const ROUTES: readonly Route[] = [
     evidence: text,
     force: { kind: 'boolean' },
   }),
+  own('POST', 'rollout', {
+    name,
+    alias,
+    weights: { kind: 'object', required: true, valid: () => ({ '1': 100 }) },
+    expected: { kind: 'integer', nullable: true },
+    reason: text,
+    evidence: text,
+    force: { kind: 'boolean' },
+  }),
   own('POST', 'rollback', {
     name,
     alias: { kind: 'text' },

@@ -81,6 +81,16 @@ export function writeRollout(weights: Weights, own: number): string | undefined 
 }
 
 /**
+ * The version that the alias points at while it has these weights, and that who loads without a key gets: where it is now
+ * if that is among them, else the largest share, else of equal ones the lowest number.
+ */
+export function mainVersion(weights: Weights, current: number | undefined): number {
+  if (current !== undefined && weights.has(current)) return current
+  const [[main] = [0]] = [...weights].sort(([a, one], [b, other]) => other - one || a - b)
+  return main
+}
+
+/**
  * @param weights - An object or a map of shares by version, each above 0.
  * @returns them in the order of the versions
  * @throws {InvalidInput} naming the version or the sum that is wrong

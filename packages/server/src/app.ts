@@ -32,6 +32,7 @@ import { runs } from './routes/mlflow/runs.ts'
 import { policies } from './routes/policies.ts'
 import { resolve } from './routes/resolve.ts'
 import { rollback } from './routes/rollback.ts'
+import { rollout } from './routes/rollout.ts'
 import { tokens } from './routes/tokens.ts'
 import { whoami } from './routes/whoami.ts'
 import type { Store } from './store/store.ts'
@@ -115,6 +116,7 @@ export function createApp({
   app.route(OWN, changes(store))
   app.route(OWN, resolve(store))
   app.route(OWN, rollback(store, log))
+  app.route(OWN, rollout(store, log))
   app.route(OWN, whoami(authority))
   app.route(OWN, tokens(store, authority, log, now))
   for (const base of MLFLOW) {

@@ -34,6 +34,7 @@ const OURS: Readonly<Record<string, Permission>> = {
   'GET /resolve': 'read',
   'POST /seed': 'write',
   'POST /alias': 'move',
+  'POST /rollout': 'move',
   'POST /rollback': 'move',
   'GET /tokens': 'admin',
   'POST /tokens': 'admin',

@@ -3,7 +3,7 @@ export const GROUPS = [
   {
     name: 'Registry',
     description:
-      'What MLflow’s protocol has no call for: seeding, moves with compare-and-set, rollback, resolving many prompts at once.',
+      'What MLflow’s protocol has no call for: seeding, moves with compare-and-set, rollouts, rollback, resolving many prompts at once.',
   },
   {
     name: 'History',

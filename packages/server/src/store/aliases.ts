@@ -11,6 +11,7 @@ import { appendChange, changeOfRequest, lockLog } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { guard } from './guard.ts'
 import { type LockedModel, requireModel } from './model-rows.ts'
+import { setRollout } from './rollout.ts'
 import type { Tx } from './schema.ts'
 import { createSeenVersions } from './seen-versions.ts'
 import type { AliasMove, AliasStore, Author, ModelVersion } from './store.ts'
@@ -50,6 +51,8 @@ export function createAliasStore(context: StoreContext): AliasStore {
         const permit = await guard(tx, context, change, move)
         return pointAlias(tx, { model, alias, from, to, digest, at: now() }, { ...move, ...permit })
       }),
+
+    setRollout: (wanted) => setRollout(context, wanted),
 
     remove: (name, alias, { expected, ...author }) =>
       write(async (tx) => {

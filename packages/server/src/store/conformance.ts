@@ -8,6 +8,7 @@ import { describeHistory } from './conformance/history.ts'
 import { describePolicies } from './conformance/policies.ts'
 import { describePrompts } from './conformance/prompts.ts'
 import { describeRollback } from './conformance/rollback.ts'
+import { describeRollout } from './conformance/rollout.ts'
 import { describeSeeding } from './conformance/seeding.ts'
 import type { OpenStore } from './conformance/support.ts'
 import { describeTokens } from './conformance/tokens.ts'
@@ -34,6 +35,7 @@ export function describeStore(name: string, open: OpenStore, skip = '') {
     describeChanges(open)
     describeHistory(open)
     describeRollback(open)
+    describeRollout(open)
     describeConcurrency(open)
     describeTokens(open)
   })

@@ -1,4 +1,4 @@
-import type { Change } from '@promptkeep/client/protocol'
+import type { Change, Weights } from '@promptkeep/client/protocol'
 import type { Author, PolicyStore, TokenStore } from './access-port.ts'
 import type { ChangeStore, HistoryStore } from './history-port.ts'
 import type { Found, Search } from './search-port.ts'
@@ -159,6 +159,17 @@ export interface AliasMove extends Author {
   readonly requestId?: string | undefined
 }
 
+export interface Rollout extends Author {
+  readonly name: string
+  readonly alias: string
+  /** Checked: they sum to 100. One version with 100 ends a rollout. */
+  readonly weights: Weights
+  /** As `AliasMove.expected`. */
+  readonly expected?: number | null | undefined
+  /** As `AliasMove.requestId`. */
+  readonly requestId?: string | undefined
+}
+
 export interface AliasStore {
   /**
    * Follows an alias; `latest` is the newest live version. `undefined` when there is no such alias.
@@ -173,6 +184,14 @@ export interface AliasStore {
    * or by a rollback
    */
   move(move: AliasMove): Promise<Change>
+  /**
+   * Shares an alias among versions: the weights as a tag on the version that it points at, and where that is none of them
+   * it is pointed at the largest share; the version that it leaves loses its weights. Judged as a change of the rollout,
+   * and a move as a move. The request's changes, in their order: none where the alias says that already.
+   * @throws {PromptNotFound} @throws {VersionNotFound} @throws {Conflict} @throws {RegistryError} `FORBIDDEN`
+   * @throws {InvalidInput} for a version without a text, and for a request id that another request had
+   */
+  setRollout(rollout: Rollout): Promise<readonly Change[]>
   /** Absent alias: nothing happens and nothing is logged. @throws {PromptNotFound} @throws {Conflict} */
   remove(name: string, alias: string, author: Author & Pick<AliasMove, 'expected'>): Promise<void>
 }
