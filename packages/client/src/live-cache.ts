@@ -55,6 +55,7 @@ export function createLiveCache(inside: LoaderInside): LiveCache {
 
   function isGone(key: Key, error: Error): void {
     if (isKept(key)) cache.write(key.text, { error })
+    keepFresh(key)
     heard(key, undefined)
   }
 
@@ -77,10 +78,10 @@ export function createLiveCache(inside: LoaderInside): LiveCache {
         // As an answer that is under way: who loads meanwhile waits for it, and what comes later supersedes it.
         await cache.ask(key.text, () => inside.admit(version))
         heard(key, version)
-        keepFresh(key)
       } catch {
         // An empty text is kept as an absence, anything else is asked for by the next load.
       }
+      keepFresh(key)
     },
     removed: (name, alias) => isGone(aliasKey(name, alias), new AliasNotFound(alias)),
     changed(name, part) {

@@ -263,8 +263,10 @@ export function createLoader(options: LoaderOptions): Loader {
       if (leave) {
         try {
           const entry = await cache.ask(key.text, () => request(key, timeoutMs, leave))
+          keepFresh(key)
           return foundAt(key, entry, 'registry', now())
         } catch (error) {
+          if (isAbsence(error)) keepFresh(key)
           if (leadsOn(key, error)) return error as Error
           throw error
         }
@@ -290,17 +292,13 @@ export function createLoader(options: LoaderOptions): Loader {
       onAnswer(key.name)
       if (entry.defect) onTrouble(entry.defect)
       else heard(key, version)
-      keepFresh(key)
       return entry
     } catch (thrown) {
       const error = thrown as RegistryError
       if (isOutage(error)) breaker.failed(error, leave)
       else onAnswer()
-      if (!isAbsence(error)) onTrouble(error)
-      else {
-        heard(key, undefined)
-        if (leadsOn(key, error)) keepFresh(key)
-      }
+      if (isAbsence(error)) heard(key, undefined)
+      else onTrouble(error)
       throw error
     }
   }
@@ -317,14 +315,17 @@ export function createLoader(options: LoaderOptions): Loader {
    * not, or nobody answers, it ends with the TTL by this timer too: the clock of the wall may have been set back.
    */
   function keepFresh(key: Key): void {
-    if (key.version !== undefined || ttlMs === 0) return
-    timers.after(key.text, ttlMs * (0.8 + 0.15 * random()), () => {
+    const kind = cache.peek(key.text)?.answer.kind
+    if (kind === undefined || key.version !== undefined || ttlMs === 0) return
+    const ownMs = kind === 'value' ? ttlMs : absenceTtlMs
+    timers.after(key.text, ownMs * (0.8 + 0.15 * random()), () => {
       const slot = cache.peek(key.text)
       if (!slot || closing.aborted || cache.isAsking(key.text)) return
-      if (live && freshUntil(key, slot) > slot.answer.confirmedAt + ttlMs) return keepFresh(key)
-      const expireWithTtl = () => timers.after(key.text, ttlMs * 0.2, () => cache.expire(key.text))
-      if (now() - slot.usedAt > ttlMs) return expireWithTtl()
-      lookUp(key, options.timeoutMs, true).catch(expireWithTtl)
+      if (live && freshUntil(key, slot) > slot.answer.confirmedAt + ownMs) return keepFresh(key)
+      const expireInTime = () => timers.after(key.text, ownMs * 0.2, () => cache.expire(key.text))
+      const isUsed = now() - slot.usedAt <= ttlMs
+      if (!isUsed || (slot.answer.kind === 'absence' && !leadsOn(key, slot.answer.error))) expireInTime()
+      else lookUp(key, options.timeoutMs, true).catch(expireInTime)
     })
   }
 
