@@ -2,6 +2,7 @@ import { createOpenAI } from '@ai-sdk/openai'
 import Anthropic from '@anthropic-ai/sdk'
 import { Agent, OpenAIProvider, Runner } from '@openai/agents'
 import { generateObject, generateText, jsonSchema, Output } from 'ai'
+import fc from 'fast-check'
 import OpenAI from 'openai'
 import { beforeEach, describe, expect, expectTypeOf, it, onTestFinished } from 'vitest'
 import { type ModelRecorder, startModelRecorder } from '../../../../tests/support/model-recorder.ts'
@@ -256,6 +257,13 @@ describe('messages, as the Anthropic package sends them', () => {
         { role: 'user', content: 'Thanks.' },
       ],
     })
+  })
+
+  it('a system message in the middle stays there', () => {
+    const template = [...CHAT, { role: 'developer', content: 'Now stop.' }]
+    const params = toMessage(promptOf({ template, modelConfig: SETTINGS }), { what: 'x' })
+    expect(params.messages.at(-1)).toEqual({ role: 'system', content: 'Now stop.' })
+    expect(params.system).toHaveLength(2)
   })
 
   it('needs a limit from the prompt or the caller', () => {
@@ -521,6 +529,36 @@ describe('what a target does not know is refused by name', () => {
     expect(toGenerateText(prompt, values, { omit: ['response_format'] })).not.toHaveProperty('output')
   })
 })
+
+it('no text is lost or changed on its way, whatever it holds', () => {
+  const message = fc.record({
+    role: fc.constantFrom('system', 'developer', 'user', 'assistant'),
+    content: fc.string({ minLength: 1, unit: 'grapheme' }).filter((text) => text.trim() !== ''),
+  })
+  fc.assert(
+    fc.property(fc.array(message, { minLength: 1 }), (template) => {
+      const format = () => structuredClone(template)
+      const prompt = { name: 'chat', version: 1, modelConfig: SETTINGS, format }
+      for (const name of ['toChatCompletion', 'toResponse', 'toGenerateText', 'toMessage']) {
+        const texts = textsIn(ADAPTERS[name]?.(prompt, {}))
+        expect(texts).toEqual(template.map(({ content }) => content))
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+/** All texts of a request in the order in which a model reads them. */
+function textsIn(params: unknown): unknown[] {
+  const { instructions, system, messages, input } = params as Record<string, unknown>
+  const inside = (value: unknown): unknown[] => {
+    if (typeof value === 'string') return [value]
+    if (Array.isArray(value)) return value.flatMap(inside)
+    const { text, content } = value as Record<string, unknown>
+    return inside(text ?? content ?? [])
+  }
+  return [instructions, system, messages, input].flatMap((part) => (part === undefined ? [] : inside(part)))
+}
 
 it('the types: values as the prompt wants them, and answers as its response format says', async () => {
   interface Shape extends PromptShape {
