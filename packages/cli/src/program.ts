@@ -3,6 +3,7 @@ import { alias } from './commands/alias.ts'
 import { backup } from './commands/backup.ts'
 import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
+import { generate } from './commands/generate.ts'
 import { history } from './commands/history.ts'
 import { list } from './commands/list.ts'
 import { policy } from './commands/policy.ts'
@@ -21,6 +22,7 @@ import type { Io } from './io.ts'
 
 const COMMANDS = [
   ...[serve, list, show, register, alias, rollback, diff, history, resolve, status, push, pull, evalCommand],
+  generate,
   ...[token, policy, whoami, backup, restore],
 ]
 

@@ -22,7 +22,7 @@ export interface PromptFolder {
  */
 export async function openPromptFolder(
   io: Io,
-  command: 'status' | 'push' | 'pull',
+  command: 'status' | 'push' | 'pull' | 'generate',
   given: string,
   missing: 'refuse' | 'make' | 'imagine' = 'refuse',
 ): Promise<PromptFolder> {
@@ -37,7 +37,7 @@ export async function openPromptFolder(
       hint:
         command === 'pull'
           ? '--all makes it, and pulls every prompt of the registry; for some of them make it first, and name them with --only.'
-          : `Name the folder of the prompt files: promptkeep ${command} apps/assistant/prompts`,
+          : `Name the folder of the prompt files: promptkeep ${command} ${command === 'generate' ? '--from ' : ''}apps/assistant/prompts`,
     })
   if (!exists && missing === 'imagine') return { dir, label, files: [], lock: { version: 1, prompts: {} } }
   if (!exists) await mkdir(dir, { recursive: true })
