@@ -41,6 +41,16 @@ it.each(examples)('examples/%s prints what its comments say', async (file) => {
   for (const [i, line] of printed.entries()) expect(wanted[i]?.replace(/^'|'.*$/g, '')).toBe(line)
 })
 
+it('the types of the typed example are those of its prompt files', async () => {
+  const from = ['--from', 'examples/typed/prompts', '--out', 'examples/typed/prompts.gen.ts']
+  const args = ['packages/cli/bin/promptkeep.js', 'generate', ...from, '--check']
+  await expect(promisify(execFile)(process.execPath, args, { cwd: root })).resolves.toBeDefined()
+})
+
+it.each(examples)('examples/%s is short', (file) => {
+  expect(readFileSync(join(root, 'examples', file), 'utf8').split('\n').length).toBeLessThan(40)
+})
+
 it('the README shows the quick start that is run here', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   const [, shown] = /```ts\n([\s\S]*?)```/.exec(readme) ?? []
