@@ -151,6 +151,12 @@ describe('chat completions, as the openai package sends them', () => {
     const envelope = { type: 'json_schema', json_schema: { name: 'note', schema: OPEN_SCHEMA, strict: true } }
     await create(promptOf({ modelConfig: SETTINGS, responseFormat: envelope }))
     expect(sent()?.response_format).toEqual(envelope)
+    await create(promptOf({ modelConfig: SETTINGS, responseFormat: { type: 'text' } }))
+    expect(sent()).not.toHaveProperty('response_format')
+    await create(promptOf({ modelConfig: SETTINGS, responseFormat: { type: 'json_object' } }))
+    expect(sent()?.response_format).toMatchObject({
+      json_schema: { schema: { type: 'object' }, strict: false },
+    })
   })
 })
 
@@ -477,8 +483,8 @@ describe('what a target does not know is refused by name', () => {
         'only a user can say',
       )
       expect(make({ modelConfig: { temperature: -1 } as never })).toThrow('modelConfig.temperature must be')
-      expect(make({ modelConfig: SETTINGS, responseFormat: { type: 'json_object' } })).toThrow(
-        'responseFormat must be',
+      expect(make({ modelConfig: SETTINGS, responseFormat: { type: 'json_schema' } })).toThrow(
+        'holds no schema',
       )
       expect(make({}, { omit: 'top_k' })).toThrow('options.omit must be a list of field names')
       expect(() => ADAPTERS[name]?.(promptOf({}))).toThrow(

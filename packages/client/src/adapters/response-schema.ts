@@ -1,5 +1,6 @@
 import { isObject } from '../check-json.ts'
 import { InvalidInput } from '../errors.ts'
+import { responseSchemaOf } from '../response-format.ts'
 import type { Adaption } from './adapter.ts'
 
 export interface ResponseSchema {
@@ -12,26 +13,24 @@ export interface ResponseSchema {
 }
 
 /**
- * The prompt's response format: a JSON Schema, bare (as MLflow stores a Pydantic model) or in OpenAI's envelope
- * `{ type: 'json_schema', json_schema: { name, schema, strict } }`.
- * @throws {InvalidInput} for anything else
+ * The prompt's response format as a schema, whatever form it was stored in (see `responseSchemaOf`).
+ * @returns `undefined` when there is none, or it asks for plain text
+ * @throws {InvalidInput} for an envelope that holds no schema
  */
 export function readResponseSchema({ prompt, isOmitted }: Adaption): ResponseSchema | undefined {
   const format = prompt.responseFormat
-  if (format === undefined || isOmitted('response_format')) return undefined
-  const inner = format.type === 'json_schema' ? format.json_schema : { schema: format }
-  const { name = prompt.name, schema, strict } = isObject(inner) ? inner : {}
-  if (
-    !isObject(schema) ||
-    typeof name !== 'string' ||
-    ['json_object', 'text'].includes(format.type as string)
-  ) {
+  if (format === undefined || format.type === 'text' || isOmitted('response_format')) return undefined
+  const schema = responseSchemaOf(format)
+  const isEnvelope = format.type === 'json_schema'
+  const envelope = isEnvelope && isObject(format.json_schema) ? format.json_schema : format
+  const { name, strict } = isEnvelope ? envelope : {}
+  if (schema === undefined) {
     throw new InvalidInput(
-      `responseFormat must be a JSON Schema; got the type "${format.type}". Leave it out by omit: ["response_format"]`,
+      'responseFormat of type "json_schema" holds no schema; leave it out by omit: ["response_format"]',
     )
   }
   return {
-    name: name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64),
+    name: (typeof name === 'string' ? name : prompt.name).replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 64),
     schema: structuredClone(schema),
     strict: typeof strict === 'boolean' ? strict : isClosed(schema),
   }
