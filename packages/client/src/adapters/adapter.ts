@@ -62,7 +62,7 @@ export function adapt<T>(
   [values, options = {}]: readonly [values?: unknown, options?: AdapterOptions & TextOptions],
   make: (adaption: Adaption) => T,
 ): T {
-  const { model = prompt.modelConfig?.model_name, omit = [], send = [], as = 'user' } = checkOptions(options)
+  const { omit = [], send = [], as = 'user', model } = checkOptions(options)
   const formatted = prompt.format(...([values] as never[]))
   try {
     return make({
@@ -70,7 +70,8 @@ export function adapt<T>(
       target,
       formatted,
       as,
-      model,
+      model:
+        model ?? (omit.includes('model_name') ? undefined : (prompt.modelConfig?.model_name ?? undefined)),
       isOmitted: (field) => omit.includes(field),
       isSent: (field) => send.includes(field),
     })

@@ -497,6 +497,9 @@ describe('what a target does not know is refused by name', () => {
     const prompt = promptOf({ modelConfig: { max_tokens: 5 } })
     expect(() => ADAPTERS[name]?.(prompt, values)).toThrow('it names no model')
     expect(ADAPTERS[name]?.(prompt, values, { model: 'm' })).toMatchObject({ model: 'm' })
+    const named = promptOf({ modelConfig: { max_tokens: 5, model_name: 'x', temperature: null } as never })
+    expect(ADAPTERS[name]?.(named, values)).not.toHaveProperty('temperature')
+    expect(() => ADAPTERS[name]?.(named, values, { omit: ['model_name'] })).toThrow('it names no model')
   })
 
   it.each(['toResponse', 'toGenerateText', 'toMessage'])(

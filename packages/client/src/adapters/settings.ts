@@ -1,5 +1,5 @@
 import { InvalidInput } from '../errors.ts'
-import type { Json } from '../prompt.ts'
+import type { Json, ModelConfig } from '../prompt.ts'
 import { checkModelConfig } from '../validate.ts'
 import { type Adaption, unknown } from './adapter.ts'
 
@@ -36,14 +36,13 @@ export interface Settings {
  * @throws {InvalidInput} for a setting that the target does not know, or that is said twice
  */
 export function readSettings(adaption: Adaption, { names, owned, sendsExtras }: SettingRules): Settings {
-  const config = adaption.prompt.modelConfig ?? {}
+  const config = said(adaption.prompt.modelConfig)
   checkModelConfig(config)
   const named: Record<string, Json> = {}
   const extra: Record<string, Json> = {}
   for (const [field, value] of Object.entries(config)) {
     const at = `modelConfig.${field}`
-    if (value === undefined || value === null || field === 'provider' || field === 'model_name') continue
-    if (adaption.isOmitted(field)) continue
+    if (field === 'provider' || field === 'model_name' || adaption.isOmitted(field)) continue
     const name = Object.hasOwn(names, field) ? names[field] : undefined
     if (name !== undefined) named[name] = structuredClone(value)
     else if (owned.includes(field)) {
@@ -61,5 +60,13 @@ export function readSettings(adaption: Adaption, { names, owned, sendsExtras }: 
   }
   return { named, extra }
 }
+
+/** Another client may have stored `null` for what it does not say. */
+const said = (config: ModelConfig = {}) =>
+  Object.fromEntries(
+    Object.entries(config).filter(
+      (entry): entry is [string, Json] => entry[1] !== undefined && entry[1] !== null,
+    ),
+  )
 
 const isMlflowSetting = (field: string) => (MLFLOW_SETTINGS as readonly string[]).includes(field)
