@@ -13,6 +13,7 @@ import { register } from './commands/register.ts'
 import { resolve } from './commands/resolve.ts'
 import { restore } from './commands/restore.ts'
 import { rollback } from './commands/rollback.ts'
+import { rollout } from './commands/rollout.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { status } from './commands/status.ts'
@@ -21,8 +22,8 @@ import { whoami } from './commands/whoami.ts'
 import type { Io } from './io.ts'
 
 const COMMANDS = [
-  ...[serve, list, show, register, alias, rollback, diff, history, resolve, status, push, pull, evalCommand],
-  generate,
+  ...[serve, list, show, register, alias, rollout, rollback, diff, history, resolve, status, push, pull],
+  ...[evalCommand, generate],
   ...[token, policy, whoami, backup, restore],
 ]
 

@@ -81,6 +81,7 @@ function adminOf(transport: MemoryTransport): Admin {
     },
     resolve: none,
     rollback: none,
+    rollout: none,
     tokens: { create: none, list: none, revoke: none },
     policies: { list: none, set: none, remove: none },
   }

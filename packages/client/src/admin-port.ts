@@ -52,6 +52,24 @@ export interface Rollback {
   readonly force?: boolean | undefined
 }
 
+export interface Rollout {
+  readonly name: string
+  /** Default `production`. */
+  readonly alias?: string | undefined
+  /**
+   * Share of each version in percent, above 0 and with at most two decimals; they sum to 100. One version with 100 ends the
+   * rollout. Versions that are not named get nothing.
+   */
+  readonly weights: Readonly<Record<number, number>> | ReadonlyMap<number, number>
+  readonly reason?: string | undefined
+  /** Where the rollout ends at another version and the alias's policy asks for it: as `AliasMove.evidence`. */
+  readonly evidence?: string | undefined
+  /** The version that the caller believes is current, `null` for "unset"; absent = do not compare. */
+  readonly expected?: number | null | undefined
+  /** Against the alias's policy; needs an admin and a reason, and the changes are marked `forced`. */
+  readonly force?: boolean | undefined
+}
+
 /**
  * Every method rejects with a `RegistryError`: `UNAUTHENTICATED`, `FORBIDDEN` with the role or the clause that is
  * missing, `INVALID_INPUT` (also for what a stock MLflow server does not have), absence, `CONFLICT`, or an outage.
@@ -79,6 +97,15 @@ export interface Admin {
    * rollback. On stock MLflow: the version before the last move that is recorded. @throws {Conflict}
    */
   rollback(rollback: Rollback, limits?: RequestOptions): Promise<readonly Change[]>
+  /**
+   * Sets, changes or ends how an alias is shared among versions. The alias stays where it is when that is one of them; else
+   * it is pointed at the largest share, of equal ones at the lowest version. Every version must be there and have a text:
+   * that is checked before anything is written. A retry inside is the same rollout.
+   *
+   * On stock MLflow: tags and the alias, one after the other, in an order in which no reader gets what was not asked for.
+   * @returns The changes in their order; none where the alias says that already. @throws {Conflict}
+   */
+  rollout(rollout: Rollout, limits?: RequestOptions): Promise<readonly Change[]>
   readonly tokens: {
     /** Never sent twice: when the answer is lost, `list` tells whether it was made. */
     create(

@@ -1,6 +1,8 @@
 import type { ChangeFilter, Rollback } from './admin-port.ts'
+import { undoWeights } from './admin-rollout.ts'
 import type { Resolution, ResolvedPrompt } from './admin-wire.ts'
 import { Conflict, hasCode, InvalidInput } from './errors.ts'
+import type { Send } from './http.ts'
 import { type StockOptions, stockChanges, stockMove } from './mlflow-stock.ts'
 import type { Change, Page } from './transport.ts'
 
@@ -59,13 +61,13 @@ export async function stockLog(filter: ChangeFilter, { api }: StockOptions): Pro
 }
 
 /**
- * Undoes the last move of an alias, as a client of ours recorded it: the only one that is known. Doing it twice is
- * where it began.
+ * Undoes the last change of an alias, as a client of ours recorded it: its last move, or what its weights were before. No
+ * other is known. Doing it twice is where it began.
  * @throws {InvalidInput} when no such move is known @throws {Conflict} when somebody else moved the alias since
  */
 export async function stockRollback(
   { name, alias = 'production', toSeq, reason, expected, force }: Rollback,
-  options: StockOptions,
+  options: StockOptions & { readonly send: Send },
 ): Promise<readonly Change[]> {
   if (toSeq !== undefined)
     throw new InvalidInput(
@@ -82,9 +84,11 @@ export async function stockRollback(
   if (current !== last.to)
     throw new Conflict(
       `alias "${alias}" of "${name}" is ${current === undefined ? 'unset' : `at version ${current}`}: somebody moved it ` +
-        `after the last move that is recorded (to version ${last.to}), so what was before is not known`,
+        `after the last change that is recorded (of version ${last.to}), so what was before is not known`,
       current ?? null,
     )
+  if (last.kind === 'rollout.changed')
+    return [await undoWeights(last, { name, alias, reason, expected, force }, options)]
   if (last.from === undefined)
     throw new InvalidInput(
       `alias "${alias}" of "${name}" was unset before its last move; there is no version to go back to`,

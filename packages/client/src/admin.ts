@@ -4,6 +4,7 @@
  * @module
  */
 import type { Admin, AdminOptions, Rollback } from './admin-port.ts'
+import { checkRollout, stockRollout } from './admin-rollout.ts'
 import { stockLog, stockResolve, stockRollback } from './admin-stock.ts'
 import { toIdentity, toMadeToken, toPolicy, toResolution, toToken } from './admin-wire.ts'
 import { askCapabilities } from './capabilities.ts'
@@ -137,6 +138,17 @@ export function createAdmin(options: AdminOptions = {}): Admin {
       return within(limits, async (tools) => {
         if (tools.server.server === 'mlflow') return stockRollback(rollback, tools)
         return readList(await call(tools, 'rollback', request), 'changes').map(toChange)
+      })
+    },
+
+    async rollout(rollout, limits) {
+      const checked = checkRollout(rollout)
+      const { name, alias, weights, ...said } = checked
+      const body = { name, alias, weights: Object.fromEntries(weights), ...said, request_id: newId() }
+      const request = { method: 'POST', path: 'rollout', body, about: { name, alias } } as const
+      return within(limits, async (tools) => {
+        if (tools.server.server === 'mlflow') return stockRollout(checked, tools)
+        return readList(await call(tools, 'rollouts', request), 'changes').map(toChange)
       })
     },
 

@@ -10,6 +10,8 @@ import { TAG } from './wire-keys.ts'
 /** MLflow's column for a prompt tag is short. */
 const MAX_MOVE_LENGTH = 4_000
 const MAX_TAG_KEY_LENGTH = 250
+/** + alias: the last change of its weights, a tag of the prompt as that of the last move. */
+const SPLIT_PREFIX = 'promptkeep.split.'
 /** How long the loser of a race waits for the winner to point the alias, and how often it looks. */
 const WAIT_FOR_WINNER_MS = 1_500
 const LOOK_EVERY_MS = 75
@@ -48,19 +50,22 @@ export async function stockMove(move: AliasMove, { api, now }: StockOptions): Pr
     to,
     at: now(),
   }
-  await recordMove(change, api)
+  await recordChange(change, api)
   return change
 }
 
-function conflict({ name, alias, expected }: AliasMove, current: number | undefined): Conflict {
+export function conflict(
+  { name, alias, expected }: Pick<AliasMove, 'name' | 'alias' | 'expected'>,
+  current: number | undefined,
+): Conflict {
   const words = (version: number | null | undefined) => (version == null ? 'unset' : `at version ${version}`)
   const message = `alias "${alias}" of "${name}" is ${words(current)}, not ${words(expected)} as expected`
   return new Conflict(message, current ?? null)
 }
 
-/** The alias has moved by now: a record that cannot be kept does not make the move a failure. */
-async function recordMove(change: Change, api: MlflowApi): Promise<void> {
-  const key = `${TAG.movePrefix}${change.alias}`
+/** It is made by now: a record that cannot be kept does not make the change a failure. */
+export async function recordChange(change: Change, api: MlflowApi): Promise<void> {
+  const key = `${change.kind === 'alias.moved' ? TAG.movePrefix : SPLIT_PREFIX}${change.alias}`
   if (key.length > MAX_TAG_KEY_LENGTH) return
   const { from, to, at, evidence, reason = '' } = change
   const write = (kept: string) =>
@@ -79,21 +84,24 @@ async function recordMove(change: Change, api: MlflowApi): Promise<void> {
   }
 }
 
-/** The last move of each alias, as far as a client recorded it. */
+/** The last move and the last weights of each alias, as far as a client recorded them. */
 export function stockChanges({ name, tags }: PromptInfo): Page<Change> {
   const items = Object.entries(tags)
-    .filter(([key]) => key.startsWith(TAG.movePrefix))
-    .flatMap(([key, text]) => readMove(name, key.slice(TAG.movePrefix.length), text) ?? [])
+    .flatMap(([key, text]) => readChange(name, key, text) ?? [])
     .sort((a, b) => b.at - a.at)
   return { items }
 }
 
-/** Anybody may write a tag: what cannot be read is no move. */
-function readMove(prompt: string, alias: string, text: string): Change | undefined {
+/** Anybody may write a tag: what cannot be read is no change. */
+function readChange(prompt: string, key: string, text: string): Change | undefined {
+  const prefix = [TAG.movePrefix, SPLIT_PREFIX].find((one) => key.startsWith(one))
+  if (prefix === undefined) return undefined
+  const kind = prefix === SPLIT_PREFIX ? 'rollout.changed' : 'alias.moved'
+  const alias = key.slice(prefix.length)
   try {
     const { from, to, at, reason, evidence } = JSON.parse(text) as Partial<Change>
     if (typeof to !== 'number' || typeof at !== 'number') return undefined
-    return { kind: 'alias.moved', prompt, alias, ...defined({ from, reason, evidence }), to, at }
+    return { kind, prompt, alias, ...defined({ from, reason, evidence }), to, at }
   } catch {
     return undefined
   }

@@ -14,6 +14,7 @@ import {
   wholeNumber,
   withRegistry,
 } from '../registry-command.ts'
+import { changedSplit } from '../split.ts'
 import { createStyle, isoTime, oneLine, type Style, table, when } from '../style.ts'
 import { suggest } from '../suggest.ts'
 
@@ -219,8 +220,9 @@ function row(change: Change, message: string | undefined, name: string | undefin
   ]
 }
 
-function what({ alias, from, to, newName }: Change): string {
+function what({ kind, alias, from, to, newName, evidence }: Change): string {
   if (newName !== undefined) return `now ${oneLine(newName)}`
+  if (kind === 'rollout.changed') return `${oneLine(alias ?? '')} ${changedSplit({ to, evidence })}`
   const version = (number: number | undefined) => (number === undefined ? 'unset' : `v${number}`)
   if (alias !== undefined) return `${oneLine(alias)} ${version(from)} -> ${version(to)}`
   const number = to ?? from

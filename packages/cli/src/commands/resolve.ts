@@ -13,6 +13,7 @@ import {
   registryCommand,
   withRegistry,
 } from '../registry-command.ts'
+import { readSplit, splitWords } from '../split.ts'
 import { createStyle, isoTime, oneLine, printable, type Style, table, when } from '../style.ts'
 import { templateText } from '../template-text.ts'
 
@@ -103,10 +104,16 @@ function header({ name, alias, version, digest, rollout, since }: ResolvedPrompt
   const lines: [string, string][] = [
     ['prompt', `${style.bold(`${name} v${version}`)}  ${style.cyan(oneLine(alias))}`],
     ...(since === undefined ? [] : [['since', sinceText(since)] as [string, string]]),
-    ...(rollout === undefined ? [] : [['rollout', oneLine(rollout)] as [string, string]]),
+    ...(rollout === undefined ? [] : [['rollout', rolloutText(rollout, version)] as [string, string]]),
     ...(digest === undefined ? [] : [['digest', digest] as [string, string]]),
   ]
   return lines.map(([label, value]) => `${style.dim(label.padEnd(8))} ${value}\n`).join('')
+}
+
+/** Weights that no client can read are shown as they are: they do nothing. */
+function rolloutText(text: string, version: number): string {
+  const weights = readSplit(text, version)
+  return weights === undefined ? oneLine(text) : splitWords(weights)
 }
 
 function sinceText({ at, actor, reason, seq, forced, restores }: Change): string {

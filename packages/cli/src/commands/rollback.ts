@@ -16,6 +16,7 @@ import {
   wholeNumber,
   withRegistry,
 } from '../registry-command.ts'
+import { changedSplit } from '../split.ts'
 import { isoTime } from '../style.ts'
 
 interface RollbackFlags extends RegistryFlags {
@@ -136,11 +137,15 @@ async function rowsOf(admin: Admin, name: string): Promise<Change[]> {
   return rows
 }
 
-function words({ kind, prompt, alias = '', from, to, seq, restores, forced }: Change): string {
+function words({ kind, prompt, alias = '', from, to, seq, restores, forced, evidence }: Change): string {
   const version = (number: number | undefined) => (number === undefined ? 'unset' : `v${number}`)
   const edited = { 'rollout.changed': 'rollout', 'config.edited': 'model config' } as Record<string, string>
   const what =
-    edited[kind] === undefined ? `${version(from)} -> ${version(to)}` : `${edited[kind]} of v${to ?? from}`
+    kind === 'rollout.changed' && evidence !== undefined
+      ? changedSplit({ to, evidence })
+      : edited[kind] === undefined
+        ? `${version(from)} -> ${version(to)}`
+        : `${edited[kind]} of v${to ?? from}`
   const marks = [
     ...(seq === undefined ? [] : [`change #${seq}`]),
     ...(restores === undefined ? [] : [`restores #${restores}`]),

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { findVersion } from '../find-version.ts'
 import type { Io } from '../io.ts'
 import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import { readSplit, splitWords } from '../split.ts'
 import { createStyle, isoTime, oneLine, printable, type Style, when } from '../style.ts'
 import { templateText } from '../template-text.ts'
 
@@ -42,6 +43,20 @@ function header(version: PromptVersion, style: Style): string {
   if (modelConfig !== undefined) lines.push(['model', oneLine(JSON.stringify(modelConfig))])
   if (responseFormat !== undefined) lines.push(['format', oneLine(JSON.stringify(responseFormat))])
   for (const [key, value] of Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1)))
-    if (!HIDDEN.has(key)) lines.push(['tag', oneLine(`${key}=${value}`)])
+    if (!HIDDEN.has(key)) lines.push(rolloutLine(version, key, value) ?? ['tag', oneLine(`${key}=${value}`)])
   return lines.map(([label, value]) => `${style.dim(label.padEnd(8))} ${value}\n`).join('')
+}
+
+/** Weights that no client can read stay a tag like every other: they do nothing. */
+function rolloutLine(
+  { version, aliases }: PromptVersion,
+  key: string,
+  value: string,
+): [string, string] | undefined {
+  const alias = key.startsWith(TAG.rolloutPrefix) ? key.slice(TAG.rolloutPrefix.length) : undefined
+  const weights = readSplit(value, version)
+  if (alias === undefined || weights === undefined) return undefined
+  const isInForce = aliases.includes(alias)
+  const note = isInForce ? '' : `  (not in force: ${oneLine(alias)} does not point here)`
+  return ['rollout', `${oneLine(alias)} ${splitWords(weights)}${note}`]
 }
