@@ -2,6 +2,7 @@ import { checkJsonObject, isObject } from './check-json.ts'
 import { InvalidInput } from './errors.ts'
 import type { JsonObject } from './prompt.ts'
 import { refuse } from './refuse.ts'
+import { PLACEHOLDER_ROLE, VARIABLE } from './template-texts.ts'
 
 /**
  * Chat messages as MLflow's Python client reads them: it checks only after a version was made, and leaves one behind
@@ -24,10 +25,23 @@ export function checkMessages(messages: readonly unknown[], field: string): void
     else if (content != null && typeof content !== 'string') {
       refuse(`${at}.content`, content, 'a text, a list of parts, or nothing')
     }
+    if (role === PLACEHOLDER_ROLE && placeholderName(content) === undefined)
+      refuse(
+        `${at}.content`,
+        content,
+        'one variable and nothing else, as "{{ history }}", for the role "placeholder"',
+      )
     if (calls == null) continue
     if (!Array.isArray(calls)) refuse(`${at}.tool_calls`, calls, 'a list of tool calls')
     for (const [j, call] of calls.entries()) checkToolCall(call, `${at}.tool_calls[${j}]`)
   }
+}
+
+/** The variable of a placeholder's content; `undefined` where that is anything else. */
+export function placeholderName(content: unknown): string | undefined {
+  if (typeof content !== 'string') return undefined
+  const [before, name, after, ...more] = content.split(VARIABLE)
+  return before === '' && after === '' && more.length === 0 ? name : undefined
 }
 
 /** The parts that MLflow's Python client knows, each with the one key that it insists on. */

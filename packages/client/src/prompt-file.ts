@@ -12,7 +12,7 @@ import {
   toYaml,
 } from './front-matter.ts'
 import type { ChatMessage, JsonObject, ModelConfig, Template } from './prompt.ts'
-import { variablesOf } from './template.ts'
+import { variablesOf } from './template-uses.ts'
 import { checkModelConfig, checkNote, checkTags, checkTemplate } from './validate.ts'
 
 /** A prompt as people edit it: front matter between `---` lines, then the text. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ChatMessage } from './prompt.ts'
-import { formatTemplate, isEmptyTemplate, lintTemplate, type Values, variablesOf } from './template.ts'
+import { formatTemplate, isEmptyTemplate, lintTemplate, type Values, variablesOf } from './templates.ts'
 
 describe('formatTemplate', () => {
   it.each<{ rule: string; text: string; values: Values; want: string }>([
@@ -14,10 +14,10 @@ describe('formatTemplate', () => {
     },
     { rule: 'keeps an empty value', text: '[{{ x }}]', values: { x: '' }, want: '[]' },
     {
-      rule: 'fills numbers and booleans',
+      rule: 'fills numbers and booleans as Python spells them',
       text: '{{ n }} {{ b }} {{ i }}',
       values: { n: 0, b: false, i: 7n },
-      want: '0 false 7',
+      want: '0 False 7',
     },
     { rule: 'leaves JSON braces alone', text: '{"a": {"b": 1}}', values: {}, want: '{"a": {"b": 1}}' },
     {
@@ -110,11 +110,11 @@ describe('formatTemplate', () => {
       says: /"a".*function/,
     },
     {
-      rule: 'refuses Jinja',
-      text: '{% if a %}{{ a }}{% endif %}',
+      rule: 'refuses Jinja that it does not know',
+      text: '{% if a %}{{ a | upper }}{% endif %}',
       values: { a: 1 },
       code: 'INVALID_INPUT',
-      says: /Jinja/,
+      says: /line 1, column 16: a filter .* supported are/,
     },
     {
       rule: 'refuses values that are no object',
@@ -207,7 +207,11 @@ describe('isEmptyTemplate', () => {
 describe('lintTemplate', () => {
   it('finds Jinja, odd braces, and differences from what is declared', () => {
     const findings = lintTemplate('{% if x %}{{ a }} {{ 1b }} {{ a }}', ['a', 'c'])
-    expect(findings.map(({ kind }) => kind)).toEqual(['jinja', 'braces', 'unused'])
+    expect(findings.map(({ kind, severity }) => `${severity} ${kind}`)).toEqual([
+      'error jinja',
+      'warning unused',
+    ])
+    expect(lintTemplate('{{ a }} {{ 1b }}', ['a', 'c']).map(({ kind }) => kind)).toEqual(['braces', 'unused'])
     expect(lintTemplate('{{ a }} {{ b }}', ['a']).map(({ message }) => message)).toEqual([
       'variable b is not declared',
     ])

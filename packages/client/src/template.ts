@@ -1,153 +1,159 @@
 import { InvalidInput, RegistryError } from './errors.ts'
-import type { ChatMessage, JsonObject, Template } from './prompt.ts'
+import type { ChatMessage, Template } from './prompt.ts'
+import { isPlaceholder, isTextPart, textsOf, usesJinja, VARIABLE } from './template-texts.ts'
 
-/** MLflow's grammar: ASCII identifiers, joined by dots. The braces of JSON in a text never match it. */
-const VARIABLE = /\{\{\s*([a-zA-Z_]\w*(?:\.[a-zA-Z_]\w*)*)\s*\}\}/g
-
-/** MLflow's Python client renders a text that holds this as Jinja; we do not know that syntax. */
-const JINJA = '{%'
+export { isEmptyTemplate, usesJinja } from './template-texts.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 
-/** Variables in order of first appearance. Of a chat prompt: of its texts, not of its tool calls. */
-export function variablesOf(template: Template): string[] {
-  const names = textsOf(template).flatMap((text) =>
-    Array.from(text.matchAll(VARIABLE), (m) => m[1] as string),
-  )
-  return [...new Set(names)]
-}
-
-/** Whether MLflow's Python client would render this as Jinja, which `formatTemplate` refuses. */
-export const usesJinja = (template: Template): boolean => textsOf(template).some((t) => t.includes(JINJA))
-
-/** Nothing that a model could read: such a version counts as absent. */
-export const isEmptyTemplate = (template: Template): boolean =>
-  typeof template === 'string'
-    ? template.trim() === ''
-    : template.every((message) => !message.tool_calls?.length && isEmptyContent(message.content))
-
 /** A template that was read once, to be filled many times. */
 export interface CompiledTemplate {
+  /** In order of first appearance. */
   readonly variables: readonly string[]
-  /** As {@link formatTemplate}. */
+  /**
+   * Fills the variables in one pass: a value is never expanded again, and `$&` means nothing in it.
+   * @returns A string for a text, new messages for chat messages: everything but their texts is kept as it is.
+   * @throws {RegistryError} `MISSING_VARIABLES` naming every variable without a value (`null` is none);
+   *   `INVALID_INPUT` for values that the template does not use or that are no text, and for a template that is no
+   *   valid one
+   */
   format(values?: Values): string | ChatMessage[]
 }
 
-export function compileTemplate(template: Template): CompiledTemplate {
-  const variables = variablesOf(template)
-  const isJinja = usesJinja(template)
-  const known = new Set(variables.flatMap((name) => [name, name.slice(0, `${name}.`.indexOf('.'))]))
-  // Splitting by a pattern with one group leaves the text between variables, and their names in between.
-  const parts = new Map(textsOf(template).map((text) => [text, text.split(VARIABLE)]))
+/** One text of a template, ready to be filled. */
+export interface CompiledText {
+  readonly variables: readonly string[]
+  /** Top-level keys that values may have on account of this text. */
+  readonly keys: readonly string[]
+  /** Pushes the names of variables that have no value to `missing`, and leaves them empty. */
+  render(values: Values, missing: string[]): string
+}
 
-  function fill(text: string, values: ReadonlyMap<string, string>): string {
-    const filled = parts.get(text)?.map((part, i) => (i % 2 === 0 ? part : values.get(part)))
-    return filled?.join('') ?? text
+/** Makes a message, or the messages that take its place; `missing` as {@link CompiledText.render}. */
+type CompiledMessage = (values: Values, missing: string[]) => ChatMessage | readonly ChatMessage[]
+
+/** What plain `{{ }}` templates do not need, and is loaded where a template does. */
+export interface Extras {
+  readonly compileText: (text: string, field: string) => CompiledText
+  readonly splice: (message: ChatMessage, at: number) => CompiledText & { readonly messages: CompiledMessage }
+}
+
+const isPlain = (template: Template): boolean =>
+  !usesJinja(template) && (typeof template === 'string' || !template.some(isPlaceholder))
+
+/** For `{{ }}` alone. Jinja and message placeholders need {@link compileAny}: here their `format` refuses. */
+export function compileTemplate(template: Template): CompiledTemplate {
+  if (isPlain(template)) return assemble(template, compileText)
+  const variables = [...new Set(textsOf(template).flatMap(({ text }) => compileText(text).variables))]
+  return {
+    variables,
+    format() {
+      throw new InvalidInput('the template uses Jinja or a message placeholder, which compileAny renders')
+    },
+  }
+}
+
+/**
+ * Reads any template; what only some need is imported here. A template that cannot be read does not reject: it can be
+ * loaded (another client may know it), and its `format` throws the reason.
+ */
+export async function compileAny(template: Template): Promise<CompiledTemplate> {
+  if (isPlain(template)) return assemble(template, compileText)
+  return (await import('./template-compile.ts')).compileLeniently(template)
+}
+
+/** A text of plain `{{ }}` as its literal parts and, between them, the names of its variables. */
+export function compileText(text: string): CompiledText {
+  // Splitting by a pattern with one group leaves the names between the parts.
+  const parts = text.split(VARIABLE)
+  const variables = parts.filter((_, i) => i % 2 === 1)
+  return {
+    variables,
+    keys: variables.flatMap((name) => [name, name.slice(0, `${name}.`.indexOf('.'))]),
+    render(values, missing) {
+      let text = parts[0] as string
+      for (let i = 1; i < parts.length; i += 2) {
+        const name = parts[i] as string
+        const value = lookUp(values, name)
+        if (typeof value === 'string') text += value
+        else if (value === undefined || value === null) missing.push(name)
+        else text += toText(name, value)
+        text += parts[i + 1] as string
+      }
+      return text
+    },
+  }
+}
+
+export function assemble(
+  template: Template,
+  compileText: Extras['compileText'],
+  splice?: Extras['splice'],
+): CompiledTemplate {
+  const texts: CompiledText[] = []
+  const read = (text: string, field: string): CompiledText['render'] => {
+    const compiled = compileText(text, field)
+    texts.push(compiled)
+    return compiled.render
+  }
+  const render =
+    typeof template === 'string'
+      ? read(template, '')
+      : joined(template.map((message, i) => compile(message, i)))
+
+  function compile(message: ChatMessage, i: number): CompiledMessage {
+    const { content } = message
+    if (splice && isPlaceholder(message)) {
+      const placeholder = splice(message, i)
+      texts.push(placeholder)
+      return placeholder.messages
+    }
+    const field = `messages[${i}].content`
+    const isFlat = Object.values(message).every((value) => typeof value === 'string')
+    const copy = (): ChatMessage => (isFlat ? { ...message } : structuredClone(message))
+    if (typeof content === 'string') {
+      const fill = read(content, field)
+      return (values, missing) => ({ ...copy(), content: fill(values, missing) })
+    }
+    const fills = (content ?? []).map((part, j) => isTextPart(part) && read(part.text, `${field}[${j}].text`))
+    if (!fills.some(Boolean)) return copy
+    return (values, missing) => {
+      const whole = copy()
+      const parts = whole.content as Exclude<ChatMessage['content'], string | null | undefined>
+      const filled = parts.map((part, j) => {
+        const fill = fills[j]
+        return fill ? { ...part, text: fill(values, missing) } : part
+      })
+      return { ...whole, content: filled }
+    }
   }
 
+  const variables = [...new Set(texts.flatMap((text) => text.variables))]
+  const keys = new Set(texts.flatMap((text) => text.keys))
   return {
     variables,
     format(values = {}) {
       if (typeof values !== 'object' || values === null || Array.isArray(values)) {
         throw new InvalidInput('values must be an object of variable names and their values')
       }
-      if (isJinja) {
-        throw new InvalidInput(
-          `template uses Jinja (${JINJA} … %}), which this client does not render; use {{ name }} only`,
-        )
-      }
-      refuseUnknown(
-        Object.keys(values).filter((key) => !known.has(key)),
-        variables,
-      )
-      const texts = new Map<string, string>()
+      for (const key of Object.keys(values)) if (!keys.has(key)) refuseUnknown(values, keys, variables)
       const missing: string[] = []
-      for (const name of variables) {
-        const value = lookUp(values, name)
-        if (value === undefined || value === null) missing.push(name)
-        else texts.set(name, toText(name, value))
-      }
-      if (missing.length > 0) {
-        throw new RegistryError(
-          'MISSING_VARIABLES',
-          `missing ${plural(missing, 'variable')} ${quoted(missing)}`,
-        )
-      }
-      if (typeof template === 'string') return fill(template, texts)
-      return template.map((message) => renderMessage(message, (text) => fill(text, texts)))
+      const result = render(values, missing)
+      if (missing.length > 0) refuseMissing([...new Set(missing)])
+      return result
     },
   }
 }
 
-/**
- * Fills the variables in one pass: a value is never expanded again, and `$&` means nothing in it.
- * Values are strings, numbers, bigints or booleans; a dotted `{{ user.name }}` is the key `user.name` (as in
- * MLflow), or the path `user` → `name`.
- *
- * @returns A string for a text, new messages for chat messages: everything but their texts is kept as it is.
- * @throws {RegistryError} `MISSING_VARIABLES` naming every variable without a value (`null` is none);
- *   `INVALID_INPUT` for values that the template does not use, values that are no text, and for `{%`.
- */
-export function formatTemplate(template: string, values?: Values): string
-export function formatTemplate(template: readonly ChatMessage[], values?: Values): ChatMessage[]
-export function formatTemplate(template: Template, values?: Values): string | ChatMessage[]
-export function formatTemplate(template: Template, values?: Values): string | ChatMessage[] {
-  return compileTemplate(template).format(values)
-}
-
-export interface Finding {
-  /** `jinja`: never rendered here; `braces`: `{{ … }}` that is no variable; the others compare with `declared`. */
-  readonly kind: 'jinja' | 'braces' | 'undeclared' | 'unused'
-  readonly message: string
-}
-
-/** What an author should know before publishing. An empty list is a clean template. */
-export function lintTemplate(template: Template, declared?: readonly string[]): Finding[] {
-  const findings: Finding[] = []
-  const add = (kind: Finding['kind'], message: string) => findings.push({ kind, message })
-  if (usesJinja(template))
-    add('jinja', `${JINJA} makes this a Jinja template, which is refused when it is rendered`)
-  for (const text of textsOf(template)) {
-    for (const [odd] of text.replace(VARIABLE, '').matchAll(/\{\{[^{}]*\}\}/g)) {
-      add('braces', `${odd} is not a variable name, so it is sent to the model as it stands`)
-    }
-  }
-  if (declared !== undefined) {
-    const used = variablesOf(template)
-    for (const name of used)
-      if (!declared.includes(name)) add('undeclared', `variable ${name} is not declared`)
-    for (const name of declared)
-      if (!used.includes(name)) add('unused', `variable ${name} is declared and not used`)
-  }
-  return findings
-}
-
-function textsOf(template: Template): string[] {
-  if (typeof template === 'string') return [template]
-  return template.flatMap(({ content }) =>
-    typeof content === 'string' ? [content] : (content ?? []).filter(isTextPart).map((part) => part.text),
-  )
-}
-
-function renderMessage(message: ChatMessage, render: (text: string) => string): ChatMessage {
-  const copy: ChatMessage = structuredClone(message)
-  const { content } = copy
-  if (typeof content === 'string') return { ...copy, content: render(content) }
-  if (content == null) return copy
-  return { ...copy, content: content.map((p) => (isTextPart(p) ? { ...p, text: render(p.text) } : p)) }
-}
-
-const isTextPart = (part: JsonObject): part is JsonObject & { readonly text: string } =>
-  part.type === 'text' && typeof part.text === 'string'
-
-const isEmptyContent = (content: ChatMessage['content']): boolean =>
-  typeof content === 'string'
-    ? content.trim() === ''
-    : (content ?? []).every((part) => isTextPart(part) && part.text.trim() === '')
+const joined =
+  (messages: readonly CompiledMessage[]) =>
+  (values: Values, missing: string[]): ChatMessage[] =>
+    messages.flatMap((message) => message(values, missing))
 
 /** Own properties only: `{{ constructor }}` is a variable like any other. */
-function lookUp(values: Values, name: string): unknown {
+export function lookUp(values: Values, name: string): unknown {
   if (Object.hasOwn(values, name)) return values[name]
+  if (!name.includes('.')) return undefined
   let at: unknown = values
   for (const key of name.split('.')) {
     if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined
@@ -156,20 +162,35 @@ function lookUp(values: Values, name: string): unknown {
   return at
 }
 
-function refuseUnknown(unknown: readonly string[], variables: readonly string[]): void {
-  if (unknown.length === 0) return
-  const allowed = variables.length > 0 ? `its variables are ${quoted(variables)}` : 'it has no variables'
+/** As Python spells the same JSON value. JSON has one kind of number: what is `1.0` in Python is `1` here. */
+export function toText(name: string, value: unknown): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'boolean') return value ? 'True' : 'False'
+  if (typeof value === 'bigint') return `${value}`
+  if (typeof value === 'number') {
+    if (Number.isNaN(value)) return 'nan'
+    if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
+    if (value === 0 || Math.abs(value) >= 1e-4) return `${value}`
+    return value.toExponential().replace(/e-(\d)$/, 'e-0$1')
+  }
+  const given = Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`
+  throw new InvalidInput(`variable "${name}" must be a string, number or boolean; got ${given}`)
+}
+
+function refuseMissing(names: readonly string[]): never {
+  throw new RegistryError('MISSING_VARIABLES', `missing ${plural(names, 'variable')} ${quoted(names)}`)
+}
+
+function refuseUnknown(values: Values, keys: ReadonlySet<string>, variables: readonly string[]): never {
+  const unknown = Object.keys(values).filter((key) => !keys.has(key))
+  // Jinja takes `user.name` by its path alone, so its key is `user`.
+  const names = [
+    ...new Set(variables.map((name) => (keys.has(name) ? name : (name.split('.', 1)[0] ?? name)))),
+  ]
+  const allowed = names.length > 0 ? `its variables are ${quoted(names)}` : 'it has no variables'
   throw new InvalidInput(
     `unknown ${plural(unknown, 'variable')} ${quoted(unknown)} for this template: ${allowed}`,
   )
-}
-
-function toText(name: string, value: unknown): string {
-  if (typeof value === 'string') return value
-  if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean')
-    return String(value)
-  const given = Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`
-  throw new InvalidInput(`variable "${name}" must be a string, number or boolean; got ${given}`)
 }
 
 const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`).join(', ')
