@@ -25,8 +25,8 @@ async function runCell(client: ClientName, cell: Cell): Promise<CellFigures> {
   } catch (error) {
     if (!(error instanceof TooLong)) throw error
     const requests = running.server.requests - before
-    const loads = [{ ms: Number.POSITIVE_INFINITY, served: 'none' }] as const
-    return figuresOf(cell, { loads, requests }, allowanceMs)
+    const never = { ms: Number.POSITIVE_INFINITY, served: 'none', error: 'no answer' } as const
+    return figuresOf(cell, { loads: [never], requests }, allowanceMs)
   } finally {
     await running.stop()
   }

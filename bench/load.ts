@@ -16,10 +16,15 @@ import { python, startWorker, type Worker } from './worker.ts'
 
 const options = readOptions()
 const size = options.small
-  ? { prompts: 4, rounds: 3, calls: 20_000, coldRounds: 2 }
-  : { prompts: 100, rounds: 31, calls: 200_000, coldRounds: 10 }
+  ? { prompts: 4, rounds: 4, coldRounds: 2 }
+  : { prompts: 100, rounds: 41, coldRounds: 10 }
+/** Calls of a round: enough for code that is compiled when it was run often. */
+const CALLS: Readonly<Record<Work, number>> = {
+  ...{ cachedLoad: 200_000, callAlone: 200_000, mapGet: 200_000, setGet: 200_000 },
+  render: 20_000,
+}
 /** A call of Python's takes a hundred microseconds and more. */
-const PYTHONS_SHARE = 0.01
+const PYTHONS_SHARE = 0.005
 /** In MiB, so that nothing is collected while allocations are counted. */
 const NODE_FLAGS = ['--max-semi-space-size=256', '--min-semi-space-size=256']
 
@@ -47,19 +52,20 @@ async function measure(runners: readonly Runner[]): Promise<Figures> {
   const times = new Map<Runner, Map<Work, number[]>>()
   const sizes = new Map<Runner, Map<Work, number[]>>()
   const colds = new Map<Runner, ColdLoads[]>()
-  for (const work of WORKS) {
-    const able = runners.filter(({ works }) => works.includes(work))
-    await inRounds(able, size.rounds, async (runner) => {
-      const calls = Math.ceil(size.calls * runner.share)
+  await inRounds(runners, size.rounds, async (runner) => {
+    for (const work of runner.works) {
+      const calls = Math.ceil(CALLS[work] * runner.share)
       note(times, runner, work, await runner.worker.ask<number>({ op: 'round', work, calls }))
-    })
-    await inRounds(able, Math.ceil(size.rounds / 3), async (runner) => {
-      if (runner.share !== 1) return // Python tells no such thing
-      const calls = Math.ceil(size.calls / 10)
+    }
+  })
+  const ofNode = runners.filter(({ share }) => share === 1) // Python tells no such thing
+  await inRounds(ofNode, Math.ceil(size.rounds / 3), async (runner) => {
+    for (const work of runner.works) {
+      const calls = Math.ceil(CALLS[work] / 10)
       const bytes = await runner.worker.ask<number | null>({ op: 'bytes', work, calls })
       if (bytes !== null) note(sizes, runner, work, bytes)
-    })
-  }
+    }
+  })
   const each = Math.ceil(names.length / size.coldRounds)
   const cold = runners.filter(({ isCold }) => isCold)
   await inRounds(cold, size.coldRounds, async (runner, round) => {

@@ -63,8 +63,8 @@ async function versionOfMlflow(): Promise<string> {
   return (await promisify(execFile)(python ?? '', ['-c', script])).stdout.trim()
 }
 
-/** Names of the prompts that the app has bundled, and of the one that it loaded before. */
-const BUNDLED = ['warm', 'memory']
+/** Names of the prompts that the app has bundled; `warm` is the one that it loaded before. */
+const BUNDLED = ['warm', 'memory', ...Array.from({ length: 5 }, (_, i) => `other-${i}`)]
 
 export async function startClient(client: ClientName, setting: Setting): Promise<ClientUnderTest> {
   const server = await startFaultServer(protocols[client])
@@ -95,7 +95,8 @@ export async function startClient(client: ClientName, setting: Setting): Promise
   }
 
   try {
-    await load('warm') // connection, lazy modules; Python's reads half of MLflow
+    const [warm] = await load('warm') // connection, lazy modules; Python's reads half of MLflow
+    if (warm?.served !== 'new') throw new Error(`${client} cannot load at all: ${JSON.stringify(warm)}`)
     await pause(client === 'mlflow' ? 500 : 50) // what it does behind a load
   } catch (error) {
     await stop()

@@ -12,6 +12,7 @@ export interface CellFigures {
   readonly served: readonly string[]
   readonly recoveredMs?: number | null
   readonly heldMiB?: number
+  readonly waitedMs?: number
   /** Of what ours promises in this cell, what was not so; empty: all held. */
   readonly broken: readonly string[]
   readonly isWrong: boolean
@@ -22,7 +23,7 @@ export const LATENESS_MS = 150
 
 /** @param allowanceMs - how much later than its deadline an answer may come, on a machine that is busy */
 export function figuresOf(cell: Cell, sight: Sight, allowanceMs: number): CellFigures {
-  const { loads, requests, recoveredMs, heldMiB } = sight
+  const { loads, requests, recoveredMs, heldMiB, waitedMs } = sight
   const worst = Math.max(...loads.map(({ ms }) => ms))
   const last = loads.at(-1) as Seen
   const broken: string[] = []
@@ -38,6 +39,7 @@ export function figuresOf(cell: Cell, sight: Sight, allowanceMs: number): CellFi
     served: [...new Set(loads.map(describe))],
     ...(recoveredMs !== undefined && { recoveredMs: finite(recoveredMs) }),
     ...(heldMiB !== undefined && { heldMiB }),
+    ...(waitedMs !== undefined && { waitedMs }),
     broken,
     // Who serves an old text once while it asks for the new one is judged by what it says next.
     isWrong: !cell.right.includes(last.served) && last.served !== 'none',
@@ -87,16 +89,19 @@ const deadline = ({ deadlineMs, recoveryMs }: Cell): string =>
 
 const milliseconds = (ms: number): string => `${Math.round(ms).toLocaleString('en')} ms`
 
-function show({ worstMs, recoveredMs, requests, served, heldMiB }: CellFigures, capMs: number): string {
-  const time = (ms: number | null) => (ms === null ? `> ${capMs / 1000} s` : milliseconds(ms))
+function show(seen: CellFigures, capMs: number): string {
+  const { requests, served, heldMiB, waitedMs } = seen
   return [
-    recoveredMs === undefined || worstMs === null
-      ? time(worstMs)
-      : recoveredMs === null
-        ? `not within ${LONGEST_RECOVERY_MS / 1000} s`
-        : milliseconds(recoveredMs),
+    timeOf(seen, capMs),
+    ...(waitedMs === undefined ? [] : [`${milliseconds(waitedMs)} in all`]),
     `${requests.toLocaleString('en')} req`,
     served.join(' → '),
     ...(heldMiB === undefined ? [] : [`${heldMiB.toFixed(1)} MiB`]),
   ].join(' · ')
+}
+
+function timeOf({ worstMs, recoveredMs }: CellFigures, capMs: number): string {
+  if (worstMs === null) return `> ${capMs / 1000} s`
+  if (recoveredMs === null) return `not within ${LONGEST_RECOVERY_MS / 1000} s`
+  return milliseconds(recoveredMs ?? worstMs)
 }

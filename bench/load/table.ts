@@ -13,6 +13,8 @@ interface Row {
 }
 
 const ROWS: readonly Row[] = [
+  { what: 'awaited Map.get, ns', digits: 0, ours: ({ ns }) => ns.mapGet },
+  { what: '… bytes allocated', digits: 0, ours: ({ bytes }) => bytes.mapGet },
   { what: 'cached load, awaited, ns', digits: 0, ours: ({ ns }) => ns.cachedLoad },
   { what: '… bytes allocated', digits: 0, ours: ({ bytes }) => bytes.cachedLoad },
   { what: 'the call alone, not awaited, ns', digits: 0, ours: ({ ns }) => ns.callAlone },
