@@ -1,0 +1,102 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { entriesOf, execute, installPacked, type PackedProject, PUBLISHED } from './support/packed.ts'
+import { ATTW, COMPILERS, runtimesSkip } from './support/runtimes.ts'
+
+const RESOLUTIONS = [
+  { resolution: 'nodenext', module: 'nodenext' },
+  { resolution: 'bundler', module: 'esnext' },
+]
+/** Optional peers of the client, and what Node's types need: a user who imports the sub-path has them. */
+const PEERS = ['zod', '@opentelemetry/api']
+const NODE_TYPES = ['@types/node', 'undici-types']
+
+describe.skipIf(runtimesSkip !== '')(`the packed packages ${runtimesSkip}`, { timeout: 120_000 }, () => {
+  let project: PackedProject
+  beforeAll(async () => {
+    project = await installPacked(PUBLISHED, [...PEERS, ...NODE_TYPES])
+  }, 120_000)
+  afterAll(() => project?.remove())
+
+  it.each(PUBLISHED)('%s: publint finds nothing', async (folder) => {
+    const pkgDir = join(project.dir, 'node_modules', entriesOf(folder)[0] ?? '')
+    const { messages, pkg } = await publint({ pkgDir, pack: false, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it.each(PUBLISHED)('%s: the types of every entry point are right', async (folder) => {
+    const given = ['--profile', 'esm-only', '--format', 'json', project.tarballs.get(folder) ?? '']
+    const printed = await execute(process.execPath, [ATTW, ...given], { cwd: project.dir })
+    const { analysis, problems } = JSON.parse(printed) as {
+      analysis: { entrypoints: Record<string, unknown> }
+      problems?: Record<string, unknown>
+    }
+    expect(Object.keys(analysis.entrypoints)).toHaveLength(entriesOf(folder).length)
+    // What the profile leaves out is listed all the same: an ESM package cannot be `require`d by older Nodes.
+    const left = Object.keys(problems ?? {}).filter((kind) => !ESM_ONLY.includes(kind))
+    expect(left).toEqual([])
+  })
+
+  describe.each(COMPILERS)('$name', ({ name, file }) => {
+    const compile = async (source: string, options: Record<string, unknown>) => {
+      const at = `${crypto.randomUUID()}`
+      await writeFile(join(project.dir, `${at}.ts`), source)
+      const config = {
+        compilerOptions: { target: 'es2022', strict: true, noEmit: true, ...options },
+        files: [`${at}.ts`],
+      }
+      await writeFile(join(project.dir, `${at}.json`), JSON.stringify(config))
+      return execute(process.execPath, [file, '-p', `${at}.json`], { cwd: project.dir })
+    }
+    const importing = (folders: readonly (typeof PUBLISHED)[number][]) =>
+      folders
+        .flatMap(entriesOf)
+        .map((entry, i) => `import * as all${i} from '${entry}'\nvoid all${i}`)
+        .join('\n')
+
+    describe.each(RESOLUTIONS)('moduleResolution $resolution', ({ resolution, module }) => {
+      const shared = { module, moduleResolution: resolution, skipLibCheck: false }
+
+      it("checks a program that uses the client, and the client's own types, without Node's", async () => {
+        const source = `${USER}\n${importing(['client'])}`
+        expect(await compile(source, { ...shared, lib: ['es2022', 'dom'], types: [] })).toBe('')
+      })
+      it("checks it with Node's types and without the browser's", async () => {
+        expect(await compile(USER, { ...shared, lib: ['es2022'], types: ['node'] })).toBe('')
+      })
+      it('finds a mistake in it', async () => {
+        const wrong = `${USER}\nconst text: string = prompt.version`
+        const options = { ...shared, lib: ['es2022', 'dom'], types: [] }
+        await expect(compile(wrong, options)).rejects.toThrow(/TS2322.*number.*string/)
+      })
+      it('checks a program that imports all packages', async () => {
+        // The types of hono need TypeScript 5.7: with 5.6 the files of others are not looked at.
+        const skipLibCheck = name === 'TypeScript 5.6'
+        const options = { ...shared, lib: ['es2022', 'dom'], types: ['node'], skipLibCheck }
+        expect(await compile(importing(PUBLISHED), options)).toBe('')
+      })
+    })
+  })
+})
+
+/** What `attw` calls the two that `esm-only` allows. */
+const ESM_ONLY = ['NoResolution', 'CJSResolvesToESM']
+
+const USER = `
+import { createRegistry, type Prompt, type Registry, RegistryError } from '@promptkeep/client'
+
+const registry: Registry = createRegistry({ defaults: { greeter: 'Hello {{ who }}' } })
+export const prompt: Prompt = await registry.load('greeter', { alias: ['experiment', 'production'] })
+export const text: string = prompt.format({ who: 'Ada' }).toString()
+export const version: number = prompt.version
+const set = await registry.loadSet(['greeter', 'memory'])
+export const digest: string | undefined = set.versions.greeter?.digest
+const maybe = await registry.load('greeter', { allowMissing: true })
+export const source = maybe?.source satisfies 'cache' | 'registry' | 'stale' | 'default' | 'snapshot' | undefined
+await registry.setAlias('greeter', 'production', 2, { expected: 1, reason: 'better' }).catch((error: unknown) => {
+  if (!(error instanceof RegistryError) || error.code !== 'CONFLICT') throw error
+})
+`
