@@ -25,8 +25,11 @@ const CALLS: Readonly<Record<Work, number>> = {
 }
 /** A call of Python's takes a hundred microseconds and more. */
 const PYTHONS_SHARE = 0.005
-/** In MiB, so that nothing is collected while allocations are counted. */
-const NODE_FLAGS = ['--max-semi-space-size=256', '--min-semi-space-size=256']
+/**
+ * In MiB, so that nothing is collected while allocations are counted. In processes of their own: memory that is always new
+ * is slow, so who allocates much would look slower than he is.
+ */
+const COUNTING = ['--max-semi-space-size=256', '--min-semi-space-size=256']
 
 const root = `${import.meta.dirname}/..`
 const names = Array.from({ length: size.prompts }, (_, i) => `bench-${i + 2}`)
@@ -34,6 +37,8 @@ const names = Array.from({ length: size.prompts }, (_, i) => `bench-${i + 2}`)
 interface Runner {
   readonly name: keyof Figures
   readonly worker: Worker<Order>
+  /** Counts what is allocated; absent where nothing does. */
+  readonly counter: Worker<Order> | undefined
   readonly works: readonly Work[]
   readonly isCold: boolean
   readonly share: number
@@ -58,14 +63,17 @@ async function measure(runners: readonly Runner[]): Promise<Figures> {
       note(times, runner, work, await runner.worker.ask<number>({ op: 'round', work, calls }))
     }
   })
-  const ofNode = runners.filter(({ share }) => share === 1) // Python tells no such thing
-  await inRounds(ofNode, Math.ceil(size.rounds / 3), async (runner) => {
-    for (const work of runner.works) {
-      const calls = Math.ceil(CALLS[work] / 10)
-      const bytes = await runner.worker.ask<number | null>({ op: 'bytes', work, calls })
-      if (bytes !== null) note(sizes, runner, work, bytes)
-    }
-  })
+  await inRounds(
+    runners.filter(({ counter }) => counter !== undefined),
+    Math.ceil(size.rounds / 3),
+    async (runner) => {
+      for (const work of runner.works) {
+        const calls = Math.ceil(CALLS[work] / 10)
+        const bytes = await runner.counter?.ask<number | null>({ op: 'bytes', work, calls })
+        if (typeof bytes === 'number') note(sizes, runner, work, bytes)
+      }
+    },
+  )
   const each = Math.ceil(names.length / size.coldRounds)
   const cold = runners.filter(({ isCold }) => isCold)
   await inRounds(cold, size.coldRounds, async (runner, round) => {
@@ -119,9 +127,17 @@ try {
     works: readonly Work[],
     isCold = true,
   ) => {
-    const worker = await startWorker<Order>(file, [JSON.stringify(job)], NODE_FLAGS)
-    stops.push(worker.stop)
-    runners.push({ name, worker, works, isCold, share: file.endsWith('.py') ? PYTHONS_SHARE : 1 })
+    const start = async (flags: readonly string[]) => {
+      const worker = await startWorker<Order>(file, [JSON.stringify(job)], flags)
+      stops.push(worker.stop)
+      return worker
+    }
+    const isPython = file.endsWith('.py')
+    runners.push({
+      ...{ name, works, isCold, share: isPython ? PYTHONS_SHARE : 1 },
+      worker: await start([]),
+      counter: isPython || works.length === 0 ? undefined : await start(COUNTING),
+    })
   }
   await add('ours', 'load/ours.ts', { url: standIn.url }, WORKS)
   await add('oursReal', 'load/ours.ts', { url: ours.url }, [])

@@ -25,7 +25,7 @@ function commit(): string {
     const git = (...args: string[]) =>
       execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
     const head = git('rev-parse', '--short', 'HEAD')
-    const changed = git('status', '--porcelain', '--', 'packages/*/src')
+    const changed = git('status', '--porcelain', '--', 'packages')
     return changed === '' ? head : `${head} and uncommitted changes`
   } catch {
     return 'unknown' // not a clone

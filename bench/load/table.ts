@@ -85,45 +85,47 @@ function show(value: Best | number, digits: number): string {
 /** Nobody divides by what is as good as nothing. */
 function ratio(our: Best | number, their: Best | number): string {
   if (least(our) < 0.5) return least(their) < 0.5 ? '1×' : 'all of it'
-  const times = least(their) / least(our)
-  return `${times >= 1_000 ? Math.round(times).toLocaleString('en') : times.toPrecision(3)}×`
+  return times(least(their) / least(our))
 }
+
+const times = (value: number) =>
+  `${value >= 1_000 ? Math.round(value).toLocaleString('en') : value.toPrecision(3)}×`
 
 /** What was aimed at, and what was reached. */
 export function aimsOf({ ours, langfuse, mlflow, mustache }: Figures): string {
   const of = (value: Best | undefined) => value?.best ?? Number.NaN
   const load = of(ours.ns.cachedLoad)
   const map = of(ours.ns.mapGet)
-  const aims: [string, number, (times: number) => boolean][] = [
+  const aims: [string, number, (ratio: number) => boolean][] = [
     [
       `a cached load: at most 1.6× an awaited Map.get in the same process (${map.toFixed(0)} ns)`,
       load / map,
-      (times) => times <= 1.6,
+      (ratio) => ratio <= 1.6,
     ],
     [
       'a cached load: at least 2× quicker than Langfuse',
       of(langfuse.ns.cachedLoad) / load,
-      (times) => times >= 2,
+      (ratio) => ratio >= 2,
     ],
     [
       'a cached load: at least 1,000× quicker than MLflow (Python)',
       of(mlflow?.ns.cachedLoad) / load,
-      (times) => times >= 1_000,
+      (ratio) => ratio >= 1_000,
     ],
     [
       '`set.get`: at least 4× quicker than a cached load of Langfuse',
       of(langfuse.ns.cachedLoad) / of(ours.ns.setGet),
-      (times) => times >= 4,
+      (ratio) => ratio >= 4,
     ],
     [
       'render: at least 5× quicker than Mustache',
       of(mustache.ns.render) / of(ours.ns.render),
-      (times) => times >= 5,
+      (ratio) => ratio >= 5,
     ],
   ]
-  const rows = aims.map(([what, times, isReached]) => {
-    const reached = Number.isNaN(times) ? 'not measured' : isReached(times) ? 'yes' : '**no**'
-    return `| ${what} | ${Number.isNaN(times) ? '–' : `${times.toPrecision(3)}×`} | ${reached} |`
+  const rows = aims.map(([what, measured, isReached]) => {
+    const reached = Number.isNaN(measured) ? 'not measured' : isReached(measured) ? 'yes' : '**no**'
+    return `| ${what} | ${Number.isNaN(measured) ? '–' : times(measured)} | ${reached} |`
   })
   return ['| aim | measured | reached |', '|---|--:|---|', ...rows].join('\n')
 }
