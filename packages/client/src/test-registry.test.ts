@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { FollowedChange } from './follow-api.ts'
 import { createTestRegistry, type TestRegistryOptions } from './test-registry.ts'
 import type { NoVariables, PromptCatalog, PromptShape } from './typed.ts'
 
@@ -88,6 +89,22 @@ describe('a registry for tests', () => {
     expect(await registry.load('memory')).toMatchObject({ source: 'cache', template: 'Old' })
     at += 60_000
     expect((await registry.load('memory')).template).toBe('New')
+  })
+
+  it('can be followed, by polling', async () => {
+    const registry = open({ prompts: { memory: 'Old' }, cacheTtlSeconds: 3600 })
+    await registry.load('memory')
+    let heard = (_: FollowedChange) => {}
+    const moved = new Promise<FollowedChange>((resolve) => {
+      heard = resolve
+    })
+    const following = await registry.follow({ pollIntervalSeconds: 1, onChange: (change) => heard(change) })
+    await following.ready
+    expect(following.state).toBe('polling')
+    await registry.set('memory', 'New')
+    expect(await moved).toMatchObject({ prompt: 'memory', alias: 'production', to: 2 })
+    expect(await registry.load('memory')).toMatchObject({ source: 'cache', template: 'New' })
+    following.stop()
   })
 
   it('passes on what its logger and telemetry hear', async () => {
