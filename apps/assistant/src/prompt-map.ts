@@ -1,3 +1,5 @@
+import type { Prompts } from './prompts.gen.ts'
+
 /**
  * Constants of the assistant's first life, each with the name of the prompt that replaced it. Old code and tests
  * that import a constant find a loader of the same name (`chat-service.ts`), made from this map.
@@ -14,7 +16,7 @@ export const PROMPT_NAME_MAP = {
   SCHEDULE_SYSTEM_PROMPT: 'schedule',
   OBSERVATION_SYSTEM_PROMPT: 'observation',
   NOTIFICATION_SYSTEM_PROMPT: 'notification',
-} as const
+} as const satisfies Readonly<Record<string, keyof Prompts>>
 
 export type PromptConstant = keyof typeof PROMPT_NAME_MAP
 export type PromptName = (typeof PROMPT_NAME_MAP)[PromptConstant]

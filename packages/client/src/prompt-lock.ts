@@ -33,7 +33,7 @@ export async function readLock(dir: string): Promise<PromptLock> {
  * `types` those of the file stay: who pushes or pulls has nothing to do with them.
  */
 export async function writeLock(dir: string, lock: PromptLock): Promise<void> {
-  const types = lock.types ?? (await readLock(dir)).types
+  const types = lock.types ?? (await readTypes(dir))
   const sorted = {
     version: lock.version,
     prompts: sortDigests(lock.prompts),
@@ -41,6 +41,13 @@ export async function writeLock(dir: string, lock: PromptLock): Promise<void> {
   }
   await writeWhole(join(dir, LOCK_FILE), `${JSON.stringify(sorted, null, 2)}\n`)
 }
+
+/** What cannot be read is written over: whoever writes has read it before, or means to. */
+const readTypes = (dir: string) =>
+  readLock(dir).then(
+    ({ types }) => types,
+    () => undefined,
+  )
 
 const sortDigests = (digests: Digests) =>
   Object.fromEntries(

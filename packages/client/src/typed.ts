@@ -38,10 +38,15 @@ export type AliasName<P extends PromptCatalog, N extends keyof P = keyof P> = P[
 export type PromptReference<P extends PromptCatalog> = string extends keyof P
   ? string
   : {
-      [N in PromptName<P>]: Short<N, AliasName<P, N>> | `prompts:/${Short<N, AliasName<P, N>>}`
-    }[PromptName<P>]
-
-type Short<Name extends string, Alias extends string> = Name | `${Name}@${Alias}` | `${Name}/${number}`
+      // Written out: the compiler's errors name what is allowed, and not this file's types.
+      [N in keyof P & string]:
+        | N
+        | `${N}@${P[N]['aliases'] | 'latest'}`
+        | `${N}/${number}`
+        | `prompts:/${N}`
+        | `prompts:/${N}@${P[N]['aliases'] | 'latest'}`
+        | `prompts:/${N}/${number}`
+    }[keyof P & string]
 
 /** A loaded prompt as a reference says it. By number it is any: another version may have other variables. */
 export type PromptOf<P extends PromptCatalog, R extends string> = string extends keyof P
