@@ -149,10 +149,12 @@ export async function expandDraft(draft: VersionDraft, find: FindPart): Promise<
 
 /**
  * Bundled texts that stand alone: an include means another of them, by whatever alias.
+ * @param only - Expands this one, and answers it alone.
  * @throws {InvalidInput} naming the default: one that includes what is not bundled, or a version
  */
 export async function expandDefaults(
   drafts: ReadonlyMap<string, VersionDraft>,
+  only?: string,
 ): Promise<ReadonlyMap<string, VersionDraft>> {
   async function find({ name, version }: Reference): Promise<Includable> {
     const draft = drafts.get(name)
@@ -160,7 +162,8 @@ export async function expandDefaults(
     if (version !== undefined) throw new InvalidInput('a bundled default has no versions; name it alone')
     return { ...draft, version: 0, digest: await digestOf(draft), tags: draft.tags ?? {} }
   }
-  const expanded = [...drafts].map(async ([name, draft]) => {
+  const wanted = [...drafts].filter(([name]) => only === undefined || name === only)
+  const expanded = wanted.map(async ([name, draft]) => {
     try {
       return [name, await expandDraft(draft, find)] as const
     } catch (cause) {

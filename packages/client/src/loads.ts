@@ -135,12 +135,8 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
   /** Made once: in an outage it is asked for often. */
   function fromBundle(draft: VersionDraft): Promise<Prompt> {
     async function make(): Promise<Prompt> {
-      const [{ digestOf }, { makeBody }] = await Promise.all([
-        import('./digest.ts'),
-        import('./prompt-body.ts'),
-      ])
-      const { tags = {}, ...content } = draft
-      const body = await makeBody({ ...content, tags, version: 0, digest: await digestOf(draft) })
+      const { makeBundled } = await import('./bundled.ts')
+      const body = await makeBundled(draft.name, defaults)
       return makePrompt(body, { source: 'default', now })
     }
     const prompt = bundled.get(draft) ?? make()

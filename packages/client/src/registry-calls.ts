@@ -1,6 +1,7 @@
 import { checkAlias, checkName, checkVersion } from './check-names.ts'
 import { withDeadline } from './deadline.ts'
-import { isRegistryError } from './errors.ts'
+import { isAbsence, isRegistryError } from './errors.ts'
+import { hasIncludes } from './include-statement.ts'
 import type { Loader } from './loader.ts'
 import { checkLimits, checkPage } from './query.ts'
 import { keyOf } from './question.ts'
@@ -9,7 +10,7 @@ import type { Registry } from './registry-api.ts'
 import { createRunStorage } from './run.ts'
 import { createSeeder, type SeederOptions } from './seeder.ts'
 import { DEFAULT_TRACKING_URI, readDefaults, type Settings } from './settings.ts'
-import type { RequestOptions } from './transport.ts'
+import type { RequestOptions, VersionDraft } from './transport.ts'
 import { checkDraft, checkDrafts, checkNote } from './validate.ts'
 
 /** Requests that a person or a script waits for; a load has its own, shorter limit. */
@@ -62,6 +63,24 @@ export function createCalls(deps: CallsDeps): Calls {
     }
   }
 
+  /** Every client reads one text: what it includes is put in before it is registered. */
+  async function withParts(draft: VersionDraft, limits: RequestOptions): Promise<VersionDraft> {
+    if (!hasIncludes(draft.template)) return draft
+    const { expandDraft } = await import('./includes.ts')
+    const expanded = await expandDraft(draft, async ({ name, alias, version }) => {
+      if (version !== undefined) return transport.findByVersion(name, version, limits)
+      const asked = alias === undefined ? chain : [alias]
+      for (const one of asked.slice(0, -1)) {
+        const found = await transport.findByAlias(name, one, limits).catch((error: unknown) => {
+          if (!isAbsence(error)) throw error
+        })
+        if (found) return found
+      }
+      return transport.findByAlias(name, asked.at(-1) as string, limits)
+    })
+    return checkDraft(expanded)
+  }
+
   /** This process moved an alias: its own loads see it from now on. */
   async function takeMove(
     name: string,
@@ -88,7 +107,9 @@ export function createCalls(deps: CallsDeps): Calls {
   return {
     async register(draft, given = {}) {
       const checked = checkDraft(draft)
-      const version = await ask(checked.name, given, (limits) => transport.register(checked, limits))
+      const version = await ask(checked.name, given, async (limits) =>
+        transport.register(await withParts(checked, limits), limits),
+      )
       loader.written(version.name, { version: version.version })
       return version
     },
@@ -109,7 +130,8 @@ export function createCalls(deps: CallsDeps): Calls {
       return change
     },
     async seed(given, limits = {}) {
-      const drafts = checkDrafts(given === undefined ? settings.defaults : readDefaults(given))
+      const own = given === undefined ? settings.defaults : readDefaults(given)
+      const drafts = checkDrafts(await wholeDefaults(own))
       checkLimits(limits)
       closing.throwIfAborted()
       return seeder.seed(drafts, limits)
@@ -140,6 +162,14 @@ export function createCalls(deps: CallsDeps): Calls {
       return seeder.drifted
     },
   }
+}
+
+/** A default is seeded as it is served: with its parts, which are other defaults. */
+async function wholeDefaults(
+  drafts: ReadonlyMap<string, VersionDraft>,
+): Promise<ReadonlyMap<string, VersionDraft>> {
+  if (![...drafts.values()].some(({ template }) => hasIncludes(template))) return drafts
+  return (await import('./includes.ts')).expandDefaults(drafts)
 }
 
 function commandFor(direction: 'push' | 'pull', folder: string, alias: string, address: string): string {
