@@ -18,7 +18,7 @@ export interface FollowOptions {
 export type FollowedChange = Pick<Change, 'kind' | 'prompt' | 'alias' | 'from' | 'to' | 'seq'>
 
 /**
- * `connecting`: nothing heard yet. `live`: the stream is open. `polling`: there is none, or it is lost for now. `down`:
+ * `connecting`: nothing heard yet, or the stream is being connected again. `live`: the stream is open. `polling`: there is none, or it is lost for now. `down`:
  * neither stream nor polling gets an answer. `stopped`: by `stop`, its signal or `close`, or refused (401, 403).
  */
 export type FollowState = 'connecting' | 'live' | 'polling' | 'down' | 'stopped'

@@ -1,12 +1,8 @@
-import type { Connection } from './connection.ts'
+import { openStream, type StreamOptions } from './change-stream.ts'
 import { sleep } from './deadline.ts'
-import { isOutage, RegistryError } from './errors.ts'
-import { readEvents, type StreamEvent } from './event-stream.ts'
-import { OWN_ROOT, toChange } from './own-wire.ts'
-import type { Json, JsonObject } from './prompt.ts'
+import { isOutage, type RegistryError } from './errors.ts'
+import { toChange } from './own-wire.ts'
 import type { Change } from './transport.ts'
-import { readRecord } from './wire.ts'
-import { errorFromWire } from './wire-error.ts'
 
 /** What a follower of the log hears. */
 export type LogEvent =
@@ -19,16 +15,10 @@ export type LogEvent =
 
 const FIRST_BACKOFF_MS = 500
 const MAX_BACKOFF_MS = 10_000
-/** Until the server has said how often its heart beats. */
-const SILENCE_MS = 30_000
 
-export interface FollowOptions {
-  readonly connection: Connection
-  readonly fetch: typeof fetch
+export interface FollowChangesOptions extends StreamOptions {
   /** 0 ≤ n < 1 */
   readonly random: () => number
-  /** Ends it. */
-  readonly signal: AbortSignal
   /** All changes after this `seq`; default: from now on. */
   readonly after?: number | undefined
 }
@@ -37,7 +27,7 @@ export interface FollowOptions {
  * The change log as it is written. It connects again by itself and goes on after the last change that it told, so
  * none is missed and none told twice. @throws {RegistryError} when the first connection fails, and for a refusal
  */
-export async function* followChanges(options: FollowOptions): AsyncGenerator<LogEvent> {
+export async function* followChanges(options: FollowChangesOptions): AsyncGenerator<LogEvent> {
   const { random, signal } = options
   let cursor = options.after === undefined ? undefined : String(options.after)
   let wasConnected = false
@@ -45,9 +35,8 @@ export async function* followChanges(options: FollowOptions): AsyncGenerator<Log
   let firstMs = FIRST_BACKOFF_MS
   while (!signal.aborted) {
     try {
-      for await (const { event, data, id, retryMs } of connect(options, cursor)) {
+      for await (const { event, data: said, cursor: id, retryMs } of openStream(options, cursor)) {
         firstMs = retryMs ?? firstMs
-        const said = parse(data)
         if (event === 'hello') {
           wasConnected = true
           failures = 0
@@ -65,57 +54,5 @@ export async function* followChanges(options: FollowOptions): AsyncGenerator<Log
     }
     const backoffMs = Math.min(MAX_BACKOFF_MS, firstMs * 2 ** failures++) * (0.5 + random())
     await sleep(backoffMs, signal).catch(() => {})
-  }
-}
-
-/** One connection, until it ends or is silent for too long. @throws {RegistryError} */
-async function* connect(
-  { connection, fetch, signal }: FollowOptions,
-  cursor: string | undefined,
-): AsyncGenerator<StreamEvent> {
-  const { address, headers } = connection
-  const silence = new AbortController()
-  let allowedMs = SILENCE_MS
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const heard = () => {
-    clearTimeout(timer)
-    timer = setTimeout(() => silence.abort(new Error(`nothing for ${allowedMs} ms`)), allowedMs)
-  }
-  heard()
-  try {
-    const response = await fetch(`${address}${OWN_ROOT}/changes`, {
-      headers: {
-        accept: 'text/event-stream',
-        ...headers,
-        ...(cursor !== undefined && { 'last-event-id': cursor }),
-      },
-      signal: AbortSignal.any([signal, silence.signal]),
-    })
-    if (!response.ok) throw errorFromWire(response.status, parse(await response.text()), { address })
-    if (!response.body || !response.headers.get('content-type')?.startsWith('text/event-stream'))
-      throw new RegistryError('INVALID_INPUT', `${address} is an older registry: it has no live changes`)
-    for await (const event of readEvents(response.body)) {
-      if (event.event === 'hello')
-        allowedMs = 2 * Number(parse(event.data).heartbeat_ms ?? SILENCE_MS / 2) + 1000
-      heard()
-      yield event
-    }
-    throw new Error('it ended the stream')
-  } catch (cause) {
-    if (cause instanceof RegistryError || signal.aborted) throw cause
-    const why = silence.signal.aborted ? silence.signal.reason : cause
-    throw new RegistryError('UNAVAILABLE', `${address} cannot be heard (${(why as Error).message})`, {
-      cause,
-    })
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
-function parse(text: string): JsonObject {
-  try {
-    return readRecord(JSON.parse(text) as Json, 'event')
-  } catch {
-    return {}
   }
 }

@@ -28,6 +28,8 @@ export interface LiveCache {
    * loads see it. Never rejects: of what cannot be served the next load hears why.
    */
   said(name: string, alias: string, version: PromptVersion): Promise<void>
+  /** The registry was asked, and the alias says what is kept. */
+  confirmed(name: string, alias: string): void
   /** The prompt has no such alias any more. */
   removed(name: string, alias: string): void
   /**
@@ -82,6 +84,11 @@ export function createLiveCache(inside: LoaderInside): LiveCache {
         // An empty text is kept as an absence, anything else is asked for by the next load.
       }
       keepFresh(key)
+    },
+    confirmed(name, alias) {
+      const { text } = aliasKey(name, alias)
+      const slot = cache.peek(text)
+      if (slot?.answer.kind === 'value' && !slot.isExpired) cache.write(text, slot.answer)
     },
     removed: (name, alias) => isGone(aliasKey(name, alias), new AliasNotFound(alias)),
     changed(name, part) {

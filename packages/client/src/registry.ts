@@ -78,6 +78,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       const following = startFollowing({
         ...shared,
         settings,
+        isOwnTransport: options.transport !== undefined,
         cache: createLiveCache(loader.inside),
         options: given,
       })

@@ -36,6 +36,8 @@ describe('capabilities', () => {
         compare_and_set: true,
         history: true,
         resolve: true,
+        live: true,
+        fleet: true,
         policies: true,
       },
     })

@@ -46,6 +46,8 @@ const Capabilities = z.object({
   compare_and_set: z.boolean(),
   history: z.boolean(),
   resolve: z.boolean(),
+  live: z.boolean(),
+  fleet: z.boolean(),
   policies: z.boolean(),
 })
 
@@ -126,6 +128,8 @@ export function governance({ prompts, aliases, changes }: Store, log: Logger) {
           compare_and_set: true,
           history: true,
           resolve: true,
+          live: true,
+          fleet: true,
           policies: true,
         },
         200,

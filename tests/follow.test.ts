@@ -1,0 +1,275 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createRegistry, type FollowedChange, type Registry, type RegistryOptions } from '@promptkeep/client'
+import { createLogRecorder } from '@promptkeep/client/testing'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { type CuttingProxy, startCuttingProxy } from './support/cutting-proxy.ts'
+import { databases, type TestDatabase } from './support/databases.ts'
+import { type Mlflow, mlflowSkip, startMlflow } from './support/mlflow.ts'
+import { startRegistry, type TestRegistry } from './support/registry.ts'
+import { startTokenRegistry } from './support/token-registry.ts'
+
+const open = (trackingUri: string, options: RegistryOptions = {}): Registry => {
+  const registry = createRegistry({ trackingUri, env: {}, cacheTtlSeconds: 3600, ...options })
+  onTestFinished(() => registry.close())
+  return registry
+}
+
+async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + 20_000
+  while (!(await isSo())) {
+    if (Date.now() > deadline) expect.unreachable(`it never came about that ${what}`)
+    await sleep(5)
+  }
+}
+
+/** Versions 1 and 2 of a new prompt, production at the first. */
+async function publish(writer: Registry): Promise<string> {
+  const name = `p-${crypto.randomUUID().slice(0, 8)}`
+  await writer.register({ name, template: 'one' })
+  await writer.register({ name, template: 'two' })
+  await writer.setAlias(name, 'production', 1)
+  return name
+}
+
+const isMove = ({ kind }: FollowedChange) => kind === 'alias.moved'
+
+describe.each(databases)('on our server with $database', ({ skip, start }) => {
+  let database: TestDatabase
+  let server: TestRegistry
+  beforeAll(async () => {
+    if (skip !== '') return
+    database = await start()
+    server = await startRegistry({ ...database.env, HEARTBEAT_MS: '1000' })
+  }, 60_000)
+  afterAll(async () => {
+    await server?.stop()
+    await database?.stop()
+  })
+
+  it.skipIf(skip !== '')(`a move is in the next load, and no load asks for it ${skip}`, async () => {
+    const writer = open(server.url)
+    const name = await publish(writer)
+    const reader = open(server.url)
+    expect((await reader.load(name)).template).toBe('one')
+    const heard: FollowedChange[] = []
+    const following = await reader.follow({ onChange: (change) => heard.push(change) })
+    await following.ready
+    expect(following.state).toBe('live')
+    expect(reader.status().live).toBe('live')
+
+    await writer.setAlias(name, 'production', 2, { reason: 'better' })
+    await until(async () => (await reader.load(name)).template === 'two', 'the move is seen')
+    expect((await reader.load(name)).source).toBe('cache')
+    expect(heard.filter(isMove)).toMatchObject([{ prompt: name, alias: 'production', from: 1, to: 2 }])
+    expect(following.seq).toBe(heard.at(-1)?.seq)
+  })
+
+  it.skipIf(skip !== '')(
+    `hears of aliases that come and go, of deletes, of latest and of config ${skip}`,
+    async () => {
+      const writer = open(server.url)
+      const name = await publish(writer)
+      const reader = open(server.url)
+      const chain = { alias: ['experiment', 'production'] }
+      expect((await reader.load(name, chain)).version).toBe(1)
+      expect((await reader.load(name, { alias: 'latest' })).version).toBe(2)
+      await (await reader.follow()).ready
+
+      await writer.setAlias(name, 'experiment', 2)
+      await until(
+        async () => (await reader.load(name, chain)).alias === 'experiment',
+        'the new alias is seen',
+      )
+      await writer.register({ name, template: 'three' })
+      await until(async () => (await reader.load(name, { alias: 'latest' })).version === 3, 'latest is 3')
+      const ask = (method: string, path: string, body: object) =>
+        fetch(`${server.url}/api/2.0/mlflow/${path}`, {
+          method,
+          body: JSON.stringify(body),
+          headers: { 'content-type': 'application/json' },
+        })
+      await ask('DELETE', 'registered-models/alias', { name, alias: 'experiment' })
+      await until(async () => (await reader.load(name, chain)).alias === 'production', 'the alias is gone')
+      await ask('DELETE', 'registered-models/delete', { name })
+      await until(
+        async () => (await reader.load(name, { allowMissing: true })) === undefined,
+        'it is deleted',
+      )
+      await writer.register({ name, template: 'anew' })
+      await writer.setAlias(name, 'production', 1)
+      await until(
+        async () => (await reader.load(name, { allowMissing: true }))?.template === 'anew',
+        'another text has the old number',
+      )
+    },
+  )
+
+  it.skipIf(skip !== '')(
+    `misses nothing and hears nothing twice over 100 cuts at random ${skip}`,
+    {
+      timeout: 120_000,
+    },
+    async () => {
+      const writer = open(server.url)
+      const name = await publish(writer)
+      const proxy = await startCuttingProxy(server.url)
+      onTestFinished(() => proxy.stop())
+      const reader = open(proxy.url)
+      await reader.load(name)
+      const heard: FollowedChange[] = []
+      const following = await reader.follow({ onChange: (change) => heard.push(change) })
+      await following.ready
+
+      let moves = 0
+      let cuts = 0
+      const move = async () => {
+        await writer.setAlias(name, 'production', 1 + (moves++ % 2), { reason: `move ${moves}` })
+      }
+      while (cuts < 100) {
+        await until(() => following.state === 'live', 'it is live again')
+        const moving = move().then(move)
+        await sleep(Math.random() * 8)
+        proxy.cut()
+        cuts++
+        await moving
+      }
+      await move()
+      await until(() => heard.filter(isMove).length >= moves, 'all moves are heard')
+      const seqs = heard.map(({ seq }) => seq)
+      expect(new Set(seqs).size).toBe(seqs.length)
+      expect(seqs).toEqual([...seqs].sort((a, b) => (a ?? 0) - (b ?? 0)))
+      expect(heard.filter((change) => isMove(change) && change.prompt === name)).toHaveLength(moves)
+      expect((await reader.load(name)).version).toBe(1 + ((moves - 1) % 2))
+    },
+  )
+
+  it.skipIf(skip !== '')(
+    `polls while there is no stream, and comes back to it by itself ${skip}`,
+    {
+      timeout: 60_000,
+    },
+    async () => {
+      const writer = open(server.url)
+      const name = await publish(writer)
+      const proxy: CuttingProxy = await startCuttingProxy(server.url)
+      onTestFinished(() => proxy.stop())
+      const log = createLogRecorder()
+      const reader = open(proxy.url, { logger: log.logger })
+      await reader.load(name)
+      const heard: FollowedChange[] = []
+      const notFound = 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
+      proxy.answer({ path: 'text/event-stream', with: notFound })
+      const following = await reader.follow({
+        pollIntervalSeconds: 1,
+        onChange: (change) => heard.push(change),
+      })
+      await following.ready
+      expect(following.state).toBe('polling')
+      await writer.setAlias(name, 'production', 2)
+      await until(async () => (await reader.load(name)).version === 2, 'polling sees the move')
+      proxy.answer(undefined)
+      await until(() => following.state === 'live', 'it is live again')
+      await writer.setAlias(name, 'production', 1)
+      await until(async () => (await reader.load(name)).version === 1, 'the stream tells the move')
+      expect(heard.filter((change) => change.prompt === name).map(({ to }) => to)).toEqual([2, 1])
+      expect(log.lines.filter(({ event }) => event === 'live.lost')).toHaveLength(1)
+    },
+  )
+})
+
+describe('when the server', () => {
+  it('is started anew, the follower goes on after its cursor', { timeout: 60_000 }, async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'promptkeep-follow-'))
+    onTestFinished(() => rm(dir, { recursive: true, force: true }))
+    const env = { DATABASE_URL: `sqlite:${join(dir, 'kept.db')}` }
+    const first = await startRegistry(env)
+    const writer = open(first.url)
+    const name = await publish(writer)
+    const reader = open(first.url)
+    await reader.load(name)
+    const heard: FollowedChange[] = []
+    const following = await reader.follow({
+      pollIntervalSeconds: 1,
+      onChange: (change) => heard.push(change),
+    })
+    await following.ready
+    await first.stop()
+    await until(() => following.state === 'down', 'it is down')
+    expect((await reader.load(name)).template).toBe('one')
+    const second = await startRegistry({ ...env, PORT: new URL(first.url).port })
+    onTestFinished(() => second.stop())
+    await writer.setAlias(name, 'production', 2)
+    await until(() => heard.length > 0, 'the move is heard')
+    expect(heard).toMatchObject([{ to: 2 }])
+    expect((await reader.load(name)).template).toBe('two')
+    await until(() => following.state === 'live', 'it is live again')
+  })
+
+  it('refuses the token, the follower stops and says so; loads go on with what they have', async () => {
+    const server = await startTokenRegistry()
+    onTestFinished(() => server.stop())
+    const log = createLogRecorder()
+    const reader = open(server.url, { env: { MLFLOW_TRACKING_TOKEN: 'pk_wrong' }, logger: log.logger })
+    const following = await reader.follow()
+    await following.ready
+    expect(following.state).toBe('stopped')
+    expect(log.lines.filter(({ level }) => level === 'warn')).toMatchObject([
+      { event: 'live.changed', fields: { state: 'stopped' } },
+    ])
+  })
+})
+
+describe('on a stock MLflow', () => {
+  let mlflow: Mlflow
+  beforeAll(async () => {
+    if (mlflowSkip === '') mlflow = await startMlflow()
+  }, 120_000)
+  afterAll(() => mlflow?.stop())
+
+  it.skipIf(mlflowSkip !== '')(
+    `polling sees moves, removals and deletes ${mlflowSkip}`,
+    { timeout: 60_000 },
+    async () => {
+      const writer = open(mlflow.url)
+      const name = await publish(writer)
+      const reader = open(mlflow.url)
+      expect((await reader.load(name)).version).toBe(1)
+      expect((await reader.capabilities()).live).toBe(false)
+      const heard: FollowedChange[] = []
+      const following = await reader.follow({
+        pollIntervalSeconds: 1,
+        onChange: (change) => heard.push(change),
+      })
+      await following.ready
+      expect(following.state).toBe('polling')
+      await writer.setAlias(name, 'production', 2)
+      await until(async () => (await reader.load(name)).version === 2, 'the move is seen')
+      expect(heard).toEqual([{ kind: 'alias.moved', prompt: name, alias: 'production', from: 1, to: 2 }])
+    },
+  )
+})
+
+it('nothing is left to do for a process whose registry is closed', async () => {
+  const server = await startRegistry()
+  onTestFinished(() => server.stop())
+  const registry = open(server.url)
+  const following = await registry.follow()
+  await following.ready
+  await registry.close()
+  expect(following.state).toBe('stopped')
+  await expect(registry.follow()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+})
+
+it.each([
+  [{ pollIntervalSeconds: 0 }, /^pollIntervalSeconds must be a number of seconds from 1; got 0$/],
+  [{ onChange: 'x' }, /^onChange must be a function/],
+  [{ report: {} }, /^report.app must be the name of the app; got undefined$/],
+  [{ report: { app: 'a b' } }, /^report.app must be at most 100/],
+  [{ signal: {} }, /^signal must be an AbortSignal/],
+])('refuses %j', async (options, says) => {
+  const registry = open('http://127.0.0.1:1')
+  await expect(registry.follow(options as never)).rejects.toThrow(says)
+})
