@@ -48,6 +48,7 @@ export function renderNodes(nodes: readonly Node[], values: Values, missing: str
 
   function write(expression: Expression, scope: Scope | undefined): string {
     const value = evaluate(expression, scope)
+    if (typeof value === 'string') return value
     if (isAbsent(value)) return need(value.name)
     const name = nameOf(expression, scope)
     return value === null ? need(name) : toText(name, value)
@@ -133,15 +134,15 @@ export function renderNodes(nodes: readonly Node[], values: Values, missing: str
 
   function field(expression: Extract<Expression, { kind: 'field' }>, scope: Scope | undefined): unknown {
     const of = evaluate(expression.of, scope)
-    const name = nameOf(expression, scope)
     if (isAbsent(of)) {
+      const name = nameOf(expression, scope)
       need(name)
       return absent(name)
     }
     const key = evaluate(expression.key, scope)
-    if (!isAbsent(key)) return readField(of, key, expression.isDotted, name)
+    if (!isAbsent(key)) return readField(of, key, expression.isDotted, () => nameOf(expression, scope))
     need(key.name)
-    return absent(name)
+    return absent(nameOf(expression, scope))
   }
 
   return renderAll(nodes, undefined)

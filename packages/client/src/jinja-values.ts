@@ -45,17 +45,17 @@ function methodsOf(value: unknown): ReadonlySet<string> | undefined {
 
 /**
  * A field of a value, own ones only: of an object by its key, of a list or text by its index (negative: from the end).
- * @param name - Of the field, as the template spells it.
+ * @param nameOf - Of the field, as the template spells it.
  */
-export function readField(of: unknown, key: unknown, isDotted: boolean, name: string): unknown {
+export function readField(of: unknown, key: unknown, isDotted: boolean, nameOf: () => string): unknown {
   const isMethod = typeof key === 'string' && methodsOf(of)?.has(key) === true
   const isEntry = typeof key === 'string' && isRecord(of) && Object.hasOwn(of, key)
   if (isMethod && (isDotted || !isEntry)) {
     const instead = isEntry ? `; for the entry write ["${key}"]` : ''
-    throw new InvalidInput(`"${name}" is a method in Python, not a value${instead}`)
+    throw new InvalidInput(`"${nameOf()}" is a method in Python, not a value${instead}`)
   }
   const value = isEntry ? of[key] : itemAt(of, key)
-  return value === undefined ? absent(name) : value
+  return value === undefined ? absent(nameOf()) : value
 }
 
 function itemAt(of: unknown, key: unknown): unknown {

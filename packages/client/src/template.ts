@@ -113,6 +113,7 @@ export function assemble(
     const copy = (): ChatMessage => (isFlat ? { ...message } : structuredClone(message))
     if (typeof content === 'string') {
       const fill = read(content, field)
+      if (isFlat) return (values, missing) => ({ ...message, content: fill(values, missing) })
       return (values, missing) => ({ ...copy(), content: fill(values, missing) })
     }
     const fills = (content ?? []).map((part, j) => isTextPart(part) && read(part.text, `${field}[${j}].text`))
