@@ -3,7 +3,13 @@ import { digestOf } from '@promptkeep/client/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeTransport } from '../packages/client/src/conformance.ts'
 import { TAG } from '../packages/client/src/wire-keys.ts'
-import { type Mlflow, mlflowSkip, startMlflow } from './support/mlflow.ts'
+import {
+  type Mlflow,
+  mlflowSkip,
+  oldestMlflowPython,
+  oldestMlflowSkip,
+  startMlflow,
+} from './support/mlflow.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 /** Our server without its own routes is a stock MLflow. */
@@ -49,14 +55,18 @@ describe('against our server', () => {
   })
 })
 
-describe.skipIf(mlflowSkip !== '')('against an untouched MLflow', () => {
-  let mlflow: Mlflow
+describe.each([
+  { name: 'MLflow 3.17', skip: mlflowSkip, python: undefined },
+  { name: 'MLflow 3.10', skip: oldestMlflowSkip, python: oldestMlflowPython },
+])('against an untouched $name', ({ name, skip, python }) => {
+  let mlflow: Mlflow | undefined
   beforeAll(async () => {
-    mlflow = await startMlflow()
+    if (skip === '') mlflow = await startMlflow({ ...(python && { python }) })
   })
   afterAll(() => mlflow?.stop())
-  describeTransport('MLflow', async () => ({ transport: at(mlflow.url) }), mlflowSkip)
-  describeStock('MLflow', () => at(mlflow.url), mlflowSkip)
+  const open = () => at(mlflow?.url ?? '')
+  describeTransport(name, async () => ({ transport: open() }), skip)
+  describeStock(name, open, skip)
 })
 
 /** What is made up for on a server without transactions. */

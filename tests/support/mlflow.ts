@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.ts'
 import { mlflowEnv, mlflowPython } from './python.ts'
 
-export { mlflowSkip } from './python.ts'
+export { mlflowSkip, oldestMlflowPython, oldestMlflowSkip } from './python.ts'
 
 export interface Mlflow {
   /** `http://127.0.0.1:<port>`, without a final slash. */
@@ -24,12 +24,15 @@ export interface Mlflow {
  * @param options.port - Loopback port. Default: a free one.
  * @param options.folder - Keeps its database there and leaves it there, so that it can be started again. Default: a
  *   temporary folder that `stop` removes.
+ * @param options.python - That of the MLflow to start. Default: the newest.
  */
-export async function startMlflow(options: { port?: number; folder?: string } = {}): Promise<Mlflow> {
+export async function startMlflow(
+  options: { port?: number; folder?: string; python?: string } = {},
+): Promise<Mlflow> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'promptkeep-mlflow-')))
   const port = options.port ?? (await freePort())
   const url = `http://127.0.0.1:${port}`
-  const child = spawn(mlflowPython, serverArguments(folder, port), {
+  const child = spawn(options.python ?? mlflowPython, serverArguments(folder, port), {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...mlflowEnv },
     stdio: ['ignore', 'pipe', 'pipe'],

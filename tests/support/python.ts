@@ -10,14 +10,22 @@ export const mlflowPython =
  * Why tests of real MLflow are skipped here, or '' where they run. The command that sets MLflow up is `.ci/run`;
  * there, `REQUIRE_MLFLOW=1` makes absence a failure.
  */
-export const mlflowSkip = whyNoMlflow()
+export const mlflowSkip = whyNoMlflow(mlflowPython, 'MLFLOW_PYTHON')
 
-function whyNoMlflow(): string {
-  if (existsSync(mlflowPython)) return ''
-  const reason = `no Python with mlflow at ${mlflowPython} (MLFLOW_PYTHON names another)`
+function whyNoMlflow(python: string, variable: string): string {
+  if (existsSync(python)) return ''
+  const reason = `no Python with mlflow at ${python} (${variable} names another)`
   if (process.env.REQUIRE_MLFLOW === '1') throw new Error(`REQUIRE_MLFLOW=1, but ${reason}`)
   return `(skipped: ${reason})`
 }
+
+/** The oldest MLflow that the client works on: `MLFLOW_OLDEST_PYTHON`, else that under `.cache/mlflow-3.10`. */
+export const oldestMlflowPython =
+  process.env.MLFLOW_OLDEST_PYTHON ??
+  fileURLToPath(new URL('../../.cache/mlflow-3.10/bin/python', import.meta.url))
+
+/** As {@link mlflowSkip}, of the oldest MLflow. */
+export const oldestMlflowSkip = whyNoMlflow(oldestMlflowPython, 'MLFLOW_OLDEST_PYTHON')
 
 /** Settings that keep mlflow quiet and off the internet, and one that turns its eight job processes off. */
 export const mlflowEnv = {
