@@ -5,6 +5,7 @@ import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
 import { generate } from './commands/generate.ts'
 import { history } from './commands/history.ts'
+import { lintCommand } from './commands/lint.ts'
 import { list } from './commands/list.ts'
 import { policy } from './commands/policy.ts'
 import { pull } from './commands/pull.ts'
@@ -16,6 +17,7 @@ import { rollback } from './commands/rollback.ts'
 import { rollout } from './commands/rollout.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
+import { snapshot } from './commands/snapshot.ts'
 import { status } from './commands/status.ts'
 import { token } from './commands/token.ts'
 import { whoami } from './commands/whoami.ts'
@@ -23,7 +25,7 @@ import type { Io } from './io.ts'
 
 const COMMANDS = [
   ...[serve, list, show, register, alias, rollout, rollback, diff, history, resolve, status, push, pull],
-  ...[evalCommand, generate],
+  ...[lintCommand, snapshot, evalCommand, generate],
   ...[token, policy, whoami, backup, restore],
 ]
 

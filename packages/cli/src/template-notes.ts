@@ -1,15 +1,11 @@
 import type { Template } from '@promptkeep/client'
-import { usesJinja, variablesOf } from '@promptkeep/client/protocol'
+import { variablesOf } from '@promptkeep/client/templates'
 import type { Io } from './io.ts'
 import { createStyle, oneLine } from './style.ts'
 
 /** What whoever publishes a text should know before it is served. `before`: the text that the alias says. */
 export function templateNotes(template: Template, before: Template | undefined): string[] {
   const notes: string[] = []
-  if (usesJinja(template))
-    notes.push(
-      "{% … %} makes it a Jinja template: MLflow's Python client renders it, format in TypeScript refuses it",
-    )
   if (before !== undefined) {
     const [now, then] = [variablesOf(template), variablesOf(before)]
     const added = now.filter((name) => !then.includes(name))

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { JsonObject, ModelConfig, Registry, Template } from '@promptkeep/client'
 import { fileDigestOf, readPromptFile } from '@promptkeep/client/files'
+import { sourceOf } from '@promptkeep/client/includes'
 import type { Command } from 'commander'
 import { createTwoFilesPatch } from 'diff'
 import { CliError } from '../cli-error.ts'
@@ -19,6 +20,7 @@ interface Side {
   readonly template: Template
   readonly modelConfig?: ModelConfig
   readonly responseFormat?: JsonObject
+  readonly tags?: Readonly<Record<string, string>>
 }
 
 export const diff = (io: Io): Command =>
@@ -32,7 +34,10 @@ export const diff = (io: Io): Command =>
     .argument('<to>', 'the same')
     .action((from: string, to: string, flags: RegistryFlags) =>
       withRegistry(io, flags, async (registry) => {
-        const [a, b] = [await readSide(io, registry, from), await readSide(io, registry, to)]
+        const sides = [await readSide(io, registry, from), await readSide(io, registry, to)] as const
+        // Beside a file a version is shown as it was written, or every part would be a difference.
+        const hasFile = sides.some(({ version }) => version === undefined)
+        const [a, b] = hasFile ? [asWritten(sides[0]), asWritten(sides[1])] : sides
         const patches = comparePair(a, b)
         if (flags.json) {
           const same = Object.keys(patches).length === 0
@@ -57,6 +62,8 @@ async function readSide(io: Io, registry: Registry, reference: string): Promise<
   })
   return { ...version, label: versionLabel(version) }
 }
+
+const asWritten = (side: Side): Side => ({ ...side, template: sourceOf({ tags: {}, ...side }) })
 
 const head = ({ label, name, version, digest }: Side) => ({
   label,

@@ -157,7 +157,7 @@ function toFile(
   there: NonNullable<Finding['there']>,
   path: string,
 ): PromptFile {
-  const { template, modelConfig, responseFormat, tags } = there
+  const { source: template, modelConfig, responseFormat, tags } = there
   const content = {
     name,
     path,

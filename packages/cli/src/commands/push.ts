@@ -1,9 +1,12 @@
-import { hasCode, type Registry } from '@promptkeep/client'
+import { relative } from 'node:path'
+import { hasCode, type Registry, type VersionDraft } from '@promptkeep/client'
 import { type PromptLock, writeLock } from '@promptkeep/client/files'
+import { type Part, partsOf } from '@promptkeep/client/includes'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
 import type { Io } from '../io.ts'
+import { type Linted, requireClean } from '../lint.ts'
 import {
   aliasName,
   printJson,
@@ -12,6 +15,8 @@ import {
   withRegistry,
 } from '../registry-command.ts'
 import { createStyle, type Style, table } from '../style.ts'
+import { createMaker, type Made } from '../sync/make.ts'
+import { orderByIncludes } from '../sync/parts.ts'
 import { checkOnly, DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
 import { provenanceOf, provenanceTags } from '../sync/provenance.ts'
 import { chainOf, type Finding, surveyPrompts } from '../sync/survey.ts'
@@ -23,6 +28,8 @@ interface PushFlags extends RegistryFlags {
   readonly dryRun?: true
   readonly force?: true
   readonly only?: readonly string[]
+  readonly strict?: true
+  readonly lint?: boolean
 }
 
 export const push = (io: Io): Command =>
@@ -38,13 +45,17 @@ export const push = (io: Io): Command =>
     .option('--dry-run', 'say what would happen, and do nothing')
     .option('--force', 'push also over what changed in the registry')
     .option('--only <names...>', 'push only these prompts')
+    .option('--strict', 'refuse texts with warnings, too')
+    .option('--no-lint', 'push also texts that cannot be rendered in TypeScript')
     .action((dir: string, flags: PushFlags) =>
       withRegistry(io, flags, async (registry) => {
         const folder = await openPromptFolder(io, 'push', dir)
         const chain = chainOf(flags.alias ?? 'production')
         const findings = await surveyPrompts(registry, { ...folder, chain, only: flags.only })
         checkOnly(flags.only, findings)
-        const results = await pushAll(io, registry, folder, findings, flags)
+        const ordered = await orderByIncludes(findings)
+        await rehearse(io, registry, ordered, flags)
+        const results = await pushAll(io, registry, folder, ordered, flags)
         if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
         warnOf(io, findings, results)
         if (flags.json)
@@ -52,6 +63,23 @@ export const push = (io: Io): Command =>
         report(io, results, flags)
       }),
     )
+
+/** What cannot be expanded or rendered is found before anything is registered. */
+async function rehearse(io: Io, registry: Registry, findings: readonly Finding[], flags: PushFlags) {
+  const maker = createMaker(registry, flags)
+  const texts: Linted[] = []
+  for (const finding of findings) {
+    const { file } = finding
+    if (!file) continue
+    const { draft, isThere } = await maker.expand(finding)
+    maker.pushed(finding, whyNot(finding, flags) ? { action: 'refused' } : { action: 'registered' })
+    if (!isThere && whyNot(finding, flags) === undefined) {
+      const label = relative(io.cwd, file.path)
+      texts.push({ label, path: file.path, source: file.template, expanded: draft.template })
+    }
+  }
+  await requireClean(io, texts, flags)
+}
 
 /** Of what was pushed, or would be: what it changes for those who fill in the variables. */
 function warnOf(io: Io, findings: readonly Finding[], results: readonly Pushed[]): void {
@@ -67,6 +95,8 @@ interface Pushed {
   readonly action: 'unchanged' | 'registered' | 'reused' | 'refused'
   readonly reason?: string
   readonly version?: number
+  /** What its own text includes; version 0: a file that would be registered. */
+  readonly parts?: readonly Part[]
   /** The alias that moved, and where it was. */
   readonly alias?: { readonly name: string; readonly from?: number | undefined }
 }
@@ -81,6 +111,7 @@ async function pushAll(
 ): Promise<Pushed[]> {
   const agreed = new Map(Object.entries(lock.prompts))
   const results: Pushed[] = []
+  const made = createMaker(registry, flags)
   try {
     for (const finding of findings) {
       const { name, fileDigest } = finding
@@ -88,7 +119,8 @@ async function pushAll(
         agreed.delete(name)
         continue
       }
-      const result = await pushOne(io, registry, finding, flags)
+      const result = await pushOne(io, registry, await made.expand(finding), flags)
+      made.pushed(finding, result)
       results.push(result)
       const digest = agreedDigest(finding, result)
       if (digest !== undefined) agreed.set(name, { digest })
@@ -100,7 +132,7 @@ async function pushAll(
     const next: PromptLock = { version: 1, prompts: Object.fromEntries(agreed) }
     if (!flags.dryRun && files.length > 0 && differs(lock, next)) await writeLock(dir, next)
   }
-  return results
+  return results.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 /**
@@ -118,30 +150,38 @@ const differs = (a: PromptLock, b: PromptLock): boolean => {
   return flat(a) !== flat(b)
 }
 
-async function pushOne(io: Io, registry: Registry, finding: Finding, flags: PushFlags): Promise<Pushed> {
-  const { name, state, held, there } = finding
-  if (state === 'same') return pushSame(registry, finding, flags)
-  if ((state === 'registry newer' || state === 'both changed') && !flags.force) {
-    const reason =
-      state === 'registry newer'
-        ? `the registry has newer text (v${there?.version}): pull it, or push with --force`
-        : 'it changed here and in the registry: compare with promptkeep diff, then push or pull with --force'
-    return { name, action: 'refused', reason }
-  }
+async function pushOne(io: Io, registry: Registry, made: Made, flags: PushFlags): Promise<Pushed> {
+  const { finding, held, draft } = made
+  const { name, state } = finding
+  if (state === 'same' && made.isThere) return pushSame(registry, finding, flags)
+  const reason = whyNot(finding, flags)
+  if (reason !== undefined) return { name, action: 'refused', reason }
   const action = held === undefined ? 'registered' : 'reused'
   const version = flags.dryRun
     ? held?.version
-    : (held?.version ?? (await registerFile(io, registry, finding, flags.message)))
+    : (held?.version ?? (await registerFile(io, registry, finding, draft, flags.message)))
   const at = flags.alias === undefined ? undefined : finding.prompt?.aliases[flags.alias]
   if (flags.alias !== undefined && version !== undefined && !flags.dryRun) {
     await pointAlias(registry, { name, alias: flags.alias, to: version, at }, flags)
   }
+  const parts = partsOf(draft.tags ?? {}).filter(({ via }) => via === undefined)
   return {
     name,
     action,
     ...(version !== undefined && { version }),
+    ...(parts.length > 0 && { parts }),
     ...(flags.alias !== undefined && { alias: { name: flags.alias, ...(at !== undefined && { from: at }) } }),
   }
+}
+
+/** Why a file is left alone; `undefined`: it is not. */
+function whyNot({ state, there }: Finding, { force }: PushFlags): string | undefined {
+  if (force) return undefined
+  if (state === 'registry newer')
+    return `the registry has newer text (v${there?.version}): pull it, or push with --force`
+  return state === 'both changed'
+    ? 'it changed here and in the registry: compare with promptkeep diff, then push or pull with --force'
+    : undefined
 }
 
 /**
@@ -191,20 +231,17 @@ async function pointAlias(registry: Registry, { name, alias, to, at }: Move, { f
 async function registerFile(
   io: Io,
   registry: Registry,
-  { name, file }: Finding,
+  { file }: Finding,
+  draft: VersionDraft,
   message?: string,
 ): Promise<number> {
-  if (file === undefined) throw new Error(`no file for ${name}`)
-  const origin = await provenanceOf(io, file.path)
+  const origin = await provenanceOf(io, file?.path ?? '')
   const { version } = await registry.register({
-    name,
-    template: file.template,
-    modelConfig: file.modelConfig,
-    responseFormat: file.responseFormat,
-    description: file.description ?? '', // not the commit message, as it would be by default
+    ...draft,
+    description: file?.description ?? '', // not the commit message, as it would be by default
     commitMessage:
       message ?? (origin.commit ? `${origin.path} at ${origin.commit.slice(0, 10)}` : origin.path),
-    tags: { ...file.tags, ...provenanceTags(origin) },
+    tags: { ...draft.tags, ...provenanceTags(origin) },
   })
   return version
 }
@@ -233,7 +270,11 @@ function report(io: Io, results: readonly Pushed[], flags: PushFlags): void {
     )
 }
 
-function describe({ action, reason, version, alias }: Pushed, { dryRun }: PushFlags, style: Style): string[] {
+function describe(
+  { action, reason, version, alias, parts = [] }: Pushed,
+  { dryRun }: PushFlags,
+  style: Style,
+): string[] {
   if (action === 'refused') return [style.red('refused'), reason ?? '']
   const what =
     action === 'reused'
@@ -244,6 +285,13 @@ function describe({ action, reason, version, alias }: Pushed, { dryRun }: PushFl
   const to = version === undefined ? 'the new version' : `v${version}`
   return [
     style.green(what),
-    alias ? `${alias.name} ${alias.from === undefined ? 'unset' : `v${alias.from}`} -> ${to}` : '',
+    [
+      alias ? `${alias.name} ${alias.from === undefined ? 'unset' : `v${alias.from}`} -> ${to}` : '',
+      ...parts.map(
+        (part) => `with ${part.name} ${part.version === 0 ? 'as it will be' : `v${part.version}`}`,
+      ),
+    ]
+      .filter((text) => text !== '')
+      .join(', '),
   ]
 }

@@ -10,10 +10,12 @@ import {
   type Template,
 } from '@promptkeep/client'
 import { canonicalTemplate, type PromptFile, readPromptFile, readUtf8 } from '@promptkeep/client/files'
+import { expandDraft } from '@promptkeep/client/includes'
 import { refuse } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
+import { requireClean } from '../lint.ts'
 import {
   aliasName,
   printJson,
@@ -22,6 +24,7 @@ import {
   withRegistry,
 } from '../registry-command.ts'
 import { isoTime } from '../style.ts'
+import { findIn, inFile } from '../sync/parts.ts'
 import { chainOf } from '../sync/survey.ts'
 import { templateNotes, warn } from '../template-notes.ts'
 
@@ -34,6 +37,8 @@ interface RegisterFlags extends RegistryFlags {
   readonly responseFormat?: string
   readonly tag?: Readonly<Record<string, string>>
   readonly alias?: string
+  readonly strict?: true
+  readonly lint?: boolean
 }
 
 export const register = (io: Io): Command =>
@@ -55,6 +60,8 @@ export const register = (io: Io): Command =>
     .option('--response-format <path>', 'set the schema of the answer: a JSON file')
     .option('--tag <key=value>', 'tag the version; may be repeated', tag)
     .option('--alias <alias>', 'point this alias at the new version', aliasName('--alias'))
+    .option('--strict', 'refuse a text with warnings, too')
+    .option('--no-lint', 'register also a text that cannot be rendered in TypeScript')
     .action((name: string, flags: RegisterFlags) =>
       withRegistry(io, flags, async (registry) => {
         const content = await readContent(io, flags)
@@ -63,8 +70,7 @@ export const register = (io: Io): Command =>
             ? content.responseFormat
             : parseObject(await readUtf8(resolve(io.cwd, flags.responseFormat)), flags.responseFormat)
         const modelConfig = (flags.modelConfig as ModelConfig | undefined) ?? content.modelConfig
-        const before = await findServed(registry, name, flags.alias)
-        const version = await registry.register({
+        const given = {
           name,
           template: content.template,
           modelConfig,
@@ -72,8 +78,14 @@ export const register = (io: Io): Command =>
           description: content.description,
           commitMessage: flags.message ?? content.description,
           tags: { ...content.tags, ...flags.tag },
-        })
-        warn(io, name, templateNotes(content.template, before?.template))
+        }
+        const draft = await inFile(content, () => expandDraft(given, findIn(registry)))
+        const label = flags.file ?? name
+        const texts = { source: content.template, expanded: draft.template }
+        await requireClean(io, [{ label, ...texts, ...(content.path && { path: content.path }) }], flags)
+        const before = await findServed(registry, name, flags.alias)
+        const version = await registry.register(draft)
+        warn(io, name, templateNotes(draft.template, before?.template))
         const move = flags.alias === undefined ? undefined : await pointAlias(registry, version, flags.alias)
         if (flags.json)
           return printJson(io, {
@@ -118,7 +130,10 @@ async function pointAlias(registry: Registry, { name, version }: PromptVersion, 
   }
 }
 
-type Content = Pick<PromptFile, 'template' | 'modelConfig' | 'responseFormat' | 'description' | 'tags'>
+type Content = Pick<PromptFile, 'template' | 'modelConfig' | 'responseFormat' | 'description' | 'tags'> & {
+  /** Absolute; absent for a text that is in no file. */
+  readonly path?: string
+}
 
 async function readContent(io: Io, { file, template, chat }: RegisterFlags): Promise<Content> {
   if (file !== undefined && template !== undefined)
@@ -126,7 +141,7 @@ async function readContent(io: Io, { file, template, chat }: RegisterFlags): Pro
   if (file !== undefined && file !== '-') {
     const path = resolve(io.cwd, file)
     if (path.endsWith('.md')) return await readPromptFile(path)
-    return { template: toTemplate(await readUtf8(path), chat, file) }
+    return { template: toTemplate(await readUtf8(path), chat, file), path }
   }
   const text = template ?? (await io.readStdin())
   if (text === undefined)

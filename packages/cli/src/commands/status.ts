@@ -1,5 +1,6 @@
 import { canBeFile } from '@promptkeep/client/files'
 import type { Command } from 'commander'
+import { olderTypes } from '../generate/types-lock.ts'
 import type { Io } from '../io.ts'
 import {
   aliasName,
@@ -10,12 +11,14 @@ import {
 } from '../registry-command.ts'
 import { createStyle, oneLine, type Style, table } from '../style.ts'
 import type { SyncState } from '../sync/compare.ts'
+import { describeMove, type PartMove } from '../sync/parts.ts'
 import { DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
 import { chainOf, checkHeld, type Finding, surveyPrompts } from '../sync/survey.ts'
 
 interface StatusFlags extends RegistryFlags {
   readonly alias: string
   readonly check?: true
+  readonly strictParts?: true
 }
 
 export const status = (io: Io): Command =>
@@ -33,19 +36,20 @@ export const status = (io: Io): Command =>
       'production',
     )
     .option('--check', 'exit 1 on drift')
+    .option('--strict-parts', 'take a part that moved on for drift')
     .action((dir: string, flags: StatusFlags) =>
       withRegistry(io, flags, async (registry) => {
         const folder = await openPromptFolder(io, 'status', dir)
         const findings = await surveyPrompts(registry, { ...folder, chain: chainOf(flags.alias) })
         checkHeld(flags.alias, findings)
-        const drift = findings.filter(isDrift)
+        const drift = findings.filter((finding) => isDrift(finding, flags))
         if (flags.check && drift.length > 0) io.setExitCode(1)
         if (flags.json)
           return printJson(io, {
             dir: folder.label,
             alias: flags.alias,
             drift: drift.length,
-            prompts: findings.map((finding) => toJson(finding, folder, flags.alias)),
+            prompts: findings.map((finding) => toJson(finding, folder, flags)),
           })
         const style = createStyle(io.out, io.env)
         io.out.write(table(findings.map((finding) => row(finding, folder, flags.alias, style))))
@@ -54,12 +58,19 @@ export const status = (io: Io): Command =>
             ? `${folder.files.length} files, in step with ${flags.alias}.\n`
             : `${drift.length} of ${findings.length} prompts out of step with ${flags.alias}.\n`,
         )
+        const older = olderTypes(folder.lock, findings)
+        if (older.length > 0)
+          io.err.write(`Types are older than the text: ${older.join(', ')} (promptkeep generate).\n`)
       }),
     )
 
 /** What only the registry has is drift when it once was a file here: others may keep their prompts there too. */
-const isDrift = ({ state, lockDigest }: Finding): boolean =>
-  state !== 'same' && (state !== 'only there' || lockDigest !== undefined)
+const isDrift = (
+  { state, lockDigest, movedParts }: Finding,
+  { strictParts }: Pick<StatusFlags, 'strictParts'>,
+): boolean =>
+  (strictParts === true && movedParts.length > 0) ||
+  (state !== 'same' && (state !== 'only there' || lockDigest !== undefined))
 
 const COLOURS: Readonly<Record<SyncState, keyof Style>> = {
   same: 'dim',
@@ -76,23 +87,42 @@ function row(finding: Finding, folder: PromptFolder, alias: string, style: Style
   return [style.bold(oneLine(name)), style[COLOURS[state]](state), at, hintOf(finding, folder, alias)]
 }
 
-function toJson(finding: Finding, folder: PromptFolder, alias: string) {
-  const { name, state, file, fileDigest, lockDigest, there, held } = finding
-  const hint = hintOf(finding, folder, alias)
+function toJson(finding: Finding, folder: PromptFolder, flags: StatusFlags) {
+  const { name, state, file, fileDigest, lockDigest, there, held, movedParts } = finding
+  const hint = hintOf(finding, folder, flags.alias)
   return {
     name,
     state,
-    drift: isDrift(finding),
+    drift: isDrift(finding, flags),
     ...(file && { file: `${folder.label}/${file.name}.md`, digest: fileDigest }),
     ...(lockDigest && { lockDigest }),
     ...(there && { registry: { alias: there.alias, version: there.version, digest: there.digest } }),
     ...(held && { registeredAs: held.version }),
+    ...(movedParts.length > 0 && {
+      movedParts: movedParts.map(({ part, alias, now }) => ({
+        name: part.name,
+        alias,
+        was: part.version,
+        ...(now !== undefined && { now }),
+        ...(part.via !== undefined && { via: part.via }),
+      })),
+    }),
     ...(hint && { hint }),
   }
 }
 
+/** The text is the one of the file; a push makes it anew of what its parts say now. */
+function partsHint(name: string, moves: readonly PartMove[], label: string): string {
+  if (moves.length === 0) return ''
+  const carriers = [...new Set(moves.flatMap(({ part }) => part.via ?? []))]
+  const what = moves.map(describeMove).join('; ')
+  if (moves.some(({ now }) => now === undefined)) return what
+  const first = carriers.length > 0 ? `push ${carriers.join(', ')}, then ` : ''
+  return `${what}: ${first}promptkeep push ${label} --only ${name} takes it`
+}
+
 function hintOf(
-  { name, state, lockDigest, prompt, there, held }: Finding,
+  { name, state, lockDigest, prompt, there, held, movedParts }: Finding,
   { label }: PromptFolder,
   alias: string,
 ): string {
@@ -100,7 +130,7 @@ function hintOf(
   const promote = `promptkeep alias ${name} ${alias} ${waiting}`
   switch (state) {
     case 'same':
-      return ''
+      return partsHint(name, movedParts, label)
     case 'file newer':
       return held === undefined
         ? `promptkeep push ${label}`

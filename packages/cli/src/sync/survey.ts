@@ -4,13 +4,16 @@ import {
   type PromptInfo,
   type PromptVersion,
   type Registry,
+  type Template,
 } from '@promptkeep/client'
 import { canBeFile, fileDigestOf, type PromptFile, type PromptLock } from '@promptkeep/client/files'
-import { TAG } from '@promptkeep/client/protocol'
+import { sourceOf } from '@promptkeep/client/includes'
+import { type PromptContent, TAG } from '@promptkeep/client/protocol'
 import { CliError } from '../cli-error.ts'
 import { listAll, searchVersions } from '../find-version.ts'
 import { suggest } from '../suggest.ts'
 import { compareSides, type SyncState } from './compare.ts'
+import { findMoves, type PartMove } from './parts.ts'
 
 /** One prompt, looked at from both sides. */
 export interface Finding {
@@ -21,14 +24,20 @@ export interface Finding {
   readonly lockDigest?: string | undefined
   /** The prompt in the registry; absent when it has none of this name. */
   readonly prompt?: PromptInfo | undefined
-  /** What the alias says: the version's content, and `digest` as files are compared. */
-  readonly there?:
-    | (Pick<Prompt, 'version' | 'alias' | 'template' | 'modelConfig' | 'responseFormat' | 'tags'> & {
-        readonly digest: string
-      })
-    | undefined
+  /** What the alias says. */
+  readonly there?: There | undefined
+  /** What the version behind the alias includes, where it is another text now. */
+  readonly movedParts: readonly PartMove[]
   /** The newest version that holds the file's text, when the alias says another (see `Sides`). */
   readonly held?: { readonly version: number; readonly waiting: boolean } | undefined
+}
+
+/** A version's content; files are compared with it as it was written, that is, with its includes. */
+export interface There
+  extends Pick<Prompt, 'version' | 'alias' | 'template' | 'modelConfig' | 'responseFormat' | 'tags'> {
+  readonly source: Template
+  /** Of `source`, as files are compared. */
+  readonly digest: string
 }
 
 export interface SurveyRequest {
@@ -58,7 +67,7 @@ export async function surveyPrompts(registry: Registry, request: SurveyRequest):
   for (let i = 0; i < names.length; i += PARALLEL) {
     const batch = names.slice(i, i + PARALLEL).map((name) => {
       const lockDigest = Object.hasOwn(lock.prompts, name) ? lock.prompts[name]?.digest : undefined
-      return survey(registry, name, { file: byName.get(name), lockDigest, prompt: prompts.get(name), chain })
+      return survey(registry, name, { file: byName.get(name), lockDigest, prompts, chain })
     })
     findings.push(...(await Promise.all(batch)))
   }
@@ -82,18 +91,23 @@ export function checkHeld(alias: string, findings: readonly Finding[], none = 'n
 interface Known {
   readonly file: PromptFile | undefined
   readonly lockDigest: string | undefined
-  readonly prompt: PromptInfo | undefined
+  readonly prompts: ReadonlyMap<string, PromptInfo>
   readonly chain: readonly string[]
 }
 
 async function survey(registry: Registry, name: string, known: Known): Promise<Finding> {
-  const { file, lockDigest, prompt, chain } = known
+  const { file, lockDigest, prompts, chain } = known
+  const prompt = prompts.get(name)
   const there = prompt === undefined ? undefined : await readBehindAlias(registry, prompt, chain)
   const fileDigest = file === undefined ? undefined : await fileDigestOf(file)
   const found =
     prompt === undefined || fileDigest === undefined || there?.digest === fileDigest
       ? undefined
-      : await searchVersions(registry, name, async (version) => (await fileDigestOf(version)) === fileDigest)
+      : await searchVersions(
+          registry,
+          name,
+          async (version) => (await sourceDigestOf(version)) === fileDigest,
+        )
   const held = found && {
     version: found.version,
     waiting: there === undefined || (await isWaiting(registry, found, there)),
@@ -112,9 +126,14 @@ async function survey(registry: Registry, name: string, known: Known): Promise<F
     lockDigest,
     prompt,
     there,
+    movedParts: file && there ? await findMoves(registry, there.tags, prompts, chain) : [],
     held,
   }
 }
+
+/** The digest of a version as it was written: what is in a file, and in the lock. */
+export const sourceDigestOf = (version: PromptContent & { readonly tags: Prompt['tags'] }): Promise<string> =>
+  fileDigestOf({ ...version, template: sourceOf(version) })
 
 async function readBehindAlias(
   registry: Registry,
@@ -132,7 +151,8 @@ async function readBehindAlias(
       ...(modelConfig && { modelConfig }),
       ...(responseFormat && { responseFormat }),
     }
-    return { version, alias, tags, ...content, digest: await fileDigestOf(content) }
+    const digest = await sourceDigestOf({ ...content, tags })
+    return { version, alias, tags, ...content, source: sourceOf({ template, tags }), digest }
   } catch (error) {
     // Removed since the listing.
     if (isAbsence(error)) return undefined

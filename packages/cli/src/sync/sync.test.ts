@@ -316,11 +316,6 @@ describe('push', () => {
     expect((await cli.run('push', '--alias', 'production')).err).not.toContain('WARN')
   })
 
-  it('says that a Jinja text is for Python', async () => {
-    await write('weather', '{% if rain %}wet{% endif %}')
-    expect((await cli.run('push')).err).toMatch(/^WARN weather: \{% … %\} makes it a Jinja template: .*\n/)
-  })
-
   it('accepts that a file is gone', async () => {
     await write('a', 'one')
     await write('b', 'two')
