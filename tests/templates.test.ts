@@ -17,6 +17,15 @@ interface Vector {
 const source = readFileSync(new URL('vectors/templates.json', import.meta.url), 'utf8')
 const vectors = JSON.parse(source) as readonly Vector[]
 
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+
+it('docs/templates.md shows the example that is run, and counts the vectors', () => {
+  const docs = read('../docs/templates.md')
+  const shown = Array.from(docs.matchAll(/```ts\n([\s\S]*?)```/g), ([, code]) => code)
+  expect(shown).toEqual([read('../examples/templates.ts')])
+  expect(docs).toContain(`${vectors.length} vectors`)
+})
+
 /** Text, or `null` where Python raises. The JSON goes over as it is: Python tells `1.0` from `1`. */
 const renderInPython = (json: string) =>
   runPython<readonly unknown[]>(`
@@ -48,6 +57,23 @@ describe('the shared vectors', () => {
     expect(rendered).toEqual(vectors.map(({ want, python }) => want ?? python ?? null))
   })
 })
+
+it.skipIf(mlflowSkip)(
+  `Python loads a prompt with a message placeholder, and prints the list ${mlflowSkip}`,
+  async () => {
+    const chat = [
+      { role: 'placeholder', content: '{{ history }}' },
+      { role: 'user', content: '{{ q }}' },
+    ]
+    const values = { q: 'why?', history: [{ role: 'user', content: 'hi' }] }
+    const [rendered] = await renderInPython(JSON.stringify([{ template: chat, values }]))
+    expect(rendered).toEqual([
+      { role: 'placeholder', content: "[{'role': 'user', 'content': 'hi'}]" },
+      { role: 'user', content: 'why?' },
+    ])
+    expect(formatTemplate(chat, values)).toEqual([...values.history, { role: 'user', content: 'why?' }])
+  },
+)
 
 const NAMES = ['a', 'b', 'xs', 'o']
 const name = fc.constantFrom(...NAMES)
