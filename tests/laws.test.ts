@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
@@ -22,6 +23,21 @@ function importsOf(file: string): string[] {
   const found = [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)]
   return found.map((match) => match[1] ?? '')
 }
+
+/** A source file and all that it imports of its own package, also with `import()`. */
+function reachedFrom(entry: string): string[] {
+  const seen = new Set<string>()
+  const visit = (file: string) => {
+    if (seen.has(file)) return
+    seen.add(file)
+    for (const specifier of importsOf(file))
+      if (specifier.startsWith('.')) visit(join(dirname(file), specifier))
+  }
+  visit(entry)
+  return [...seen]
+}
+
+const withoutComments = (text: string) => text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*$/gm, '')
 
 /** The folder of a package to the packages (or their sub-paths) that it may import. */
 const ARROWS: Record<string, RegExp> = {
@@ -62,20 +78,24 @@ describe('the arrows of the house', () => {
     expect(users).toEqual(['packages/sql/src/sqlite.ts'])
   })
 
-  it("the client's main entry reaches no Node module", () => {
-    const seen = new Set<string>()
-    const visit = (file: string) => {
-      if (seen.has(file)) return
-      seen.add(file)
-      for (const specifier of importsOf(file))
-        if (specifier.startsWith('.')) visit(join(dirname(file), specifier))
-    }
-    visit('packages/client/src/index.ts')
-    const node = [...seen].filter((file) =>
-      importsOf(file).some((specifier) => specifier.startsWith('node:')),
-    )
-    expect(seen.size).toBeGreaterThan(5)
+  it("the client's main entry reaches no Node module, at the start or later", () => {
+    const seen = reachedFrom('packages/client/src/index.ts')
+    const node = seen.filter((file) => importsOf(file).some(isBuiltin))
+    expect(seen.length).toBeGreaterThan(20)
     expect(node).toEqual([])
+  })
+
+  it('the client reads the environment, and asks for what is not the web, in one file', () => {
+    const notOfTheWeb =
+      /\b(process|Deno|Bun)\s*(\??\.|\[)|\brequire\s*\(|import\.meta\.env|\bBuffer\b|\b__dirname\b/
+    const users = reachedFrom('packages/client/src/index.ts').filter((file) =>
+      notOfTheWeb.test(withoutComments(read(file))),
+    )
+    expect(users).toEqual(['packages/client/src/platform.ts'])
+    const readers = production.filter(
+      (file) => file.startsWith('packages/client/') && /process\b.*\benv\b/.test(withoutComments(read(file))),
+    )
+    expect(readers).toEqual(['packages/client/src/platform.ts'])
   })
 })
 

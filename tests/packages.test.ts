@@ -1,5 +1,6 @@
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { build, transform } from 'esbuild'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -38,6 +39,27 @@ describe.skipIf(runtimesSkip !== '')(`the packed packages ${runtimesSkip}`, { ti
     // What the profile leaves out is listed all the same: an ESM package cannot be `require`d by older Nodes.
     const left = Object.keys(problems ?? {}).filter((kind) => !ESM_ONLY.includes(kind))
     expect(left).toEqual([])
+  })
+
+  it("the client's main entry is built for any platform: all that it reaches, and no module of Node", async () => {
+    const { metafile, warnings } = await build({
+      stdin: { contents: "export * from '@promptkeep/client'", resolveDir: project.dir },
+      bundle: true,
+      format: 'esm',
+      platform: 'neutral', // a module of Node fails here
+      mainFields: ['module', 'main'],
+      metafile: true,
+      write: false,
+      logLevel: 'silent',
+    })
+    expect(warnings).toEqual([])
+    const inputs = Object.keys(metafile.inputs)
+    for (const later of ['follow.js', 'run.js', 'seeder.js'])
+      expect(inputs.filter((input) => input.endsWith(`/dist/${later}`))).toHaveLength(1)
+    const readers = []
+    for (const input of inputs.filter((input) => input.includes('@promptkeep/client')))
+      if (/\bprocess\b|getBuiltinModule/.test(await codeOf(input))) readers.push(basename(input))
+    expect(readers).toEqual(['platform.js'])
   })
 
   describe.each(COMPILERS)('$name', ({ name, file }) => {
@@ -81,6 +103,10 @@ describe.skipIf(runtimesSkip !== '')(`the packed packages ${runtimesSkip}`, { ti
     })
   })
 })
+
+/** Without comments. */
+const codeOf = async (file: string) =>
+  (await transform(await readFile(file, 'utf8'), { minifySyntax: true, legalComments: 'none' })).code
 
 /** What `attw` calls the two that `esm-only` allows. */
 const ESM_ONLY = ['NoResolution', 'CJSResolvesToESM']
