@@ -187,6 +187,12 @@ export const ROUTES: readonly Route[] = [
     force: { kind: 'boolean' },
     request_id: text,
   }),
+  own('POST', 'fleet', {
+    app: { kind: 'text', required: true, valid: () => 'assistant' },
+    instance: { kind: 'text', required: true, valid: () => 'one' },
+    seq: { kind: 'integer' },
+    gone: { kind: 'boolean' },
+  }),
   own('POST', 'policies', {
     // Reserved: with a policy others could not move what they made.
     alias: { kind: 'text', required: true, valid: () => 'latest' },

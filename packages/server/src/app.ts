@@ -22,6 +22,7 @@ import { describeApi } from './openapi/describe-api.ts'
 import { changeStream } from './routes/change-stream.ts'
 import { changes } from './routes/changes.ts'
 import { docs } from './routes/docs.ts'
+import { fleet } from './routes/fleet.ts'
 import { governance } from './routes/governance.ts'
 import { health } from './routes/health.ts'
 import { metricsRoute } from './routes/metrics.ts'
@@ -102,6 +103,7 @@ export function createApp({
   )
   app.route(OWN, governance(store, log))
   app.route(OWN, policies(store, log))
+  app.route(OWN, fleet(store))
   app.route(
     OWN,
     changeStream({

@@ -39,6 +39,8 @@ const OURS: Readonly<Record<string, Permission>> = {
   'GET /tokens': 'admin',
   'POST /tokens': 'admin',
   'POST /tokens/revoke': 'admin',
+  'GET /fleet': 'read',
+  'POST /fleet': 'read',
   'GET /policies': 'read',
   'POST /policies': 'admin',
   'POST /policies/remove': 'admin',

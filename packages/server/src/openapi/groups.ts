@@ -12,6 +12,7 @@ export const GROUPS = [
   },
   { name: 'Tokens', description: 'Who may: tokens and their roles.' },
   { name: 'Policies', description: 'What a move of an alias needs.' },
+  { name: 'Fleet', description: 'What runs where, as the apps report it: how far a move has reached.' },
   {
     name: 'Prompts',
     description: 'MLflow’s registered models: a prompt is one with the tag `mlflow.prompt.is_prompt`.',
@@ -27,6 +28,7 @@ type Group = (typeof GROUPS)[number]['name']
 const PATHS: readonly (readonly [RegExp, Group])[] = [
   [/^\/api\/promptkeep\/1\.0\/tokens/, 'Tokens'],
   [/^\/api\/promptkeep\/1\.0\/policies/, 'Policies'],
+  [/^\/api\/promptkeep\/1\.0\/fleet/, 'Fleet'],
   [/^\/api\/promptkeep\/1\.0\/(changes|rollback)/, 'History'],
   [/^\/api\/promptkeep\/1\.0\/(openapi\.json|docs|capabilities|whoami)/, 'Server'],
   [/^\/api\/promptkeep\//, 'Registry'],

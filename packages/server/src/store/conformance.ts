@@ -3,6 +3,7 @@ import { describeAliases } from './conformance/aliases.ts'
 import { describeChanges } from './conformance/changes.ts'
 import { describeConcurrency } from './conformance/concurrency.ts'
 import { describeEvidence } from './conformance/evidence.ts'
+import { describeFleet } from './conformance/fleet.ts'
 import { describeGuardedChanges } from './conformance/guarded-changes.ts'
 import { describeHistory } from './conformance/history.ts'
 import { describePolicies } from './conformance/policies.ts'
@@ -38,5 +39,6 @@ export function describeStore(name: string, open: OpenStore, skip = '') {
     describeRollout(open)
     describeConcurrency(open)
     describeTokens(open)
+    describeFleet(open)
   })
 }

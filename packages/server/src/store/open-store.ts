@@ -5,6 +5,7 @@ import { createAliasStore } from './aliases.ts'
 import { createChangeStore } from './changes.ts'
 import type { StoreContext } from './context.ts'
 import { createExperimentStore, dateDefaultExperiment } from './experiments.ts'
+import { createFleetStore } from './fleet.ts'
 import { createHistoryStore } from './history.ts'
 import { migrations } from './migrations/index.ts'
 import { createPolicyStore } from './policies.ts'
@@ -71,6 +72,7 @@ export async function openStore(url: string, options: StoreOptions = {}): Promis
     history: createHistoryStore(context),
     tokens: createTokenStore(context),
     policies: createPolicyStore(context),
+    fleet: createFleetStore(context),
     experiments: createExperimentStore(context),
     runs: createRunStore({ db, dialect, now, newId }),
     async ping() {

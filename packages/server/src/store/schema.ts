@@ -14,6 +14,7 @@ export interface Tables {
   archived_versions: ArchivedVersionTable
   tokens: TokenTable
   policies: PolicyTable
+  fleet: FleetTable
   verdicts: VerdictTable
   experiments: ExperimentTable
   experiment_tags: ExperimentTagTable
@@ -142,6 +143,17 @@ export interface PolicyTable {
   max_age_ms: number | null
   updated_at: number
   updated_by: string
+}
+
+/** The newest report of each instance. */
+interface FleetTable {
+  app: string
+  instance: string
+  actor: string
+  seq: number | null
+  reported_at: number
+  /** JSON of a list. */
+  prompts: string
 }
 
 /** Who last wrote the tag `promptkeep.verdict` of a run. */

@@ -1,10 +1,12 @@
 import type { Change, Weights } from '@promptkeep/client/protocol'
 import type { Author, PolicyStore, TokenStore } from './access-port.ts'
+import type { FleetStore } from './fleet-port.ts'
 import type { ChangeStore, HistoryStore } from './history-port.ts'
 import type { Found, Search } from './search-port.ts'
 import type { ExperimentStore, RunStore } from './tracking-port.ts'
 
 export * from './access-port.ts'
+export * from './fleet-port.ts'
 export type * from './history-port.ts'
 export type * from './search-port.ts'
 export type * from './tracking-port.ts'
@@ -22,6 +24,7 @@ export interface Store {
   readonly history: HistoryStore
   readonly tokens: TokenStore
   readonly policies: PolicyStore
+  readonly fleet: FleetStore
   readonly experiments: ExperimentStore
   readonly runs: RunStore
   /** One cheap read, for readiness. @throws when the database does not answer. */
