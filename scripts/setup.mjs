@@ -1,7 +1,7 @@
 // Set-up that needs nothing but Node and npm: the other scripts call it before they use a dependency.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -48,9 +48,21 @@ function ensureInstalled() {
   writeFileSync(stamp, lock)
 }
 
-/** Builds what is stale; `tsc -b` knows what that is. */
+/** Builds what is stale; `tsc -b` knows what that is, but leaves what was built from sources that are gone. */
 function ensureBuilt() {
   run(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], 'The build')
+  for (const workspaces of ['packages', 'apps'])
+    for (const name of readdirSync(join(root, workspaces))) removeOrphans(join(root, workspaces, name))
+}
+
+/** What is packed is the folder `dist`, whatever lies in it. */
+function removeOrphans(workspace) {
+  const [dist, src] = [join(workspace, 'dist'), join(workspace, 'src')]
+  if (!existsSync(dist) || !existsSync(src)) return
+  for (const file of readdirSync(dist, { recursive: true })) {
+    const [, stem] = /^(.*?)(?:\.d\.ts|\.js)(?:\.map)?$/.exec(file) ?? []
+    if (stem !== undefined && !existsSync(join(src, `${stem}.ts`))) rmSync(join(dist, file))
+  }
 }
 
 /** Both, for a command that runs built code. */

@@ -1,10 +1,17 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { build, transform } from 'esbuild'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { entriesOf, execute, installPacked, type PackedProject, PUBLISHED } from './support/packed.ts'
+import {
+  entriesOf,
+  execute,
+  installPacked,
+  manifestOf,
+  type PackedProject,
+  PUBLISHED,
+} from './support/packed.ts'
 import { ATTW, COMPILERS, runtimesSkip } from './support/runtimes.ts'
 
 const RESOLUTIONS = [
@@ -40,6 +47,25 @@ describe.skipIf(runtimesSkip !== '')(`the packed packages ${runtimesSkip}`, { ti
     const left = Object.keys(problems ?? {}).filter((kind) => !ESM_ONLY.includes(kind))
     expect(left).toEqual([])
   })
+
+  it.each(PUBLISHED)(
+    '%s: brings its licence, a page about it, and the sources that its maps name',
+    async (folder) => {
+      const pkgDir = join(project.dir, 'node_modules', manifestOf(folder).name)
+      const files = new Set(await readdir(pkgDir, { recursive: true }))
+      expect([...files]).toEqual(expect.arrayContaining(['LICENSE', 'README.md']))
+      const maps = [...files].filter((file) => file.endsWith('.map'))
+      expect(maps.length).toBeGreaterThan(0)
+      const missing: string[] = []
+      for (const map of maps) {
+        const { sources } = JSON.parse(await readFile(join(pkgDir, map), 'utf8')) as { sources: string[] }
+        for (const named of sources.map((named) => join(dirname(map), named)))
+          if (!files.has(named)) missing.push(named)
+      }
+      expect(missing).toEqual([])
+      expect([...files].filter((file) => /\.test\.|\.fixture\.|conformance/.test(file))).toEqual([])
+    },
+  )
 
   it("the client's main entry is built for any platform: all that it reaches, and no module of Node", async () => {
     const { metafile, warnings } = await build({
