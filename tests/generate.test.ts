@@ -196,6 +196,42 @@ describe('promptkeep generate', { timeout: 60_000 }, () => {
     expect((await generate(dir, ['--check'])).err).toBe('')
   })
 
+  it('of a folder puts in what a text includes', async () => {
+    const dir = await app({
+      'prompts/all.md': '{% include "part@next" %} {{ name }}',
+      'prompts/part.md': 'Kindly, {{ tone }}.',
+    })
+    expect((await generate(dir)).code).toBe(0)
+    expect(await types(dir)).toMatch(/ {2}all: \{[\s\S]*?tone: TextValue\n[\s\S]*?name: TextValue\n/)
+    await rm(join(dir, 'prompts/part.md'))
+    const { code, err } = await generate(dir, ['--check'])
+    expect(code).toBe(2)
+    expect(err).toMatch(/all\.md: .*the folder has no prompt "part"/)
+  })
+
+  it('names the text that cannot be rendered: of a file it fails, of a registry it leaves it out', async () => {
+    const python = '{% set a = 1 %}{{ a }}'
+    const dir = await app({ 'prompts/ours.md': 'Hi', 'prompts/python.md': python })
+    const ofFiles = await generate(dir)
+    expect(ofFiles.code).toBe(2)
+    expect(ofFiles.err).toMatch(/python\.md: .*set/)
+
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const registry = createRegistry({ trackingUri: server.url })
+    onTestFinished(() => registry.close())
+    await registry.register({ name: 'ours', template: 'Hi' })
+    await registry.setAlias('ours', 'production', 1)
+    await registry.register({ name: 'python', template: python })
+    await registry.setAlias('python', 'production', 1)
+    const all = await generate(dir, ['--from', 'registry'], server.url)
+    expect(all).toMatchObject({ code: 0, out: 'src/prompts.gen.ts: the types of 1 prompt\n' })
+    expect(all.err).toMatch(/^WARN python: v1 cannot be rendered \(.*\), so it is left out\n$/)
+    const named = await generate(dir, ['python', '--from', 'registry'], server.url)
+    expect(named.code).toBe(2)
+    expect(named.err).toMatch(/prompt "python": v1 cannot be rendered/)
+  })
+
   it('of a registry knows the aliases that are there, and says where one needs other values', async () => {
     const server = await startRegistry()
     onTestFinished(() => server.stop())

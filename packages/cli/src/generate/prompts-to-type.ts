@@ -1,6 +1,7 @@
-import type { JsonObject, PromptInfo, Registry, Template } from '@promptkeep/client'
+import { hasCode, type JsonObject, type PromptInfo, type Registry, type Template } from '@promptkeep/client'
 import { fileDigestOf, type PromptFile } from '@promptkeep/client/files'
-import { responseSchemaOf, type VariableUse, variableUsesOf } from '@promptkeep/client/protocol'
+import { expandDraft, type FindPart } from '@promptkeep/client/includes'
+import { InvalidInput, responseSchemaOf, type VariableUse, variableUsesOf } from '@promptkeep/client/protocol'
 import { CliError } from '../cli-error.ts'
 import { listAll } from '../find-version.ts'
 import { suggest } from '../suggest.ts'
@@ -20,7 +21,11 @@ export interface Found {
 /** As many prompts are asked for at once. */
 const PARALLEL = 8
 
-/** @param names - Only these; all when empty. @throws {CliError} for one that has no file */
+/**
+ * An include means another file of the folder, by whatever alias: that is what a push of the folder makes of it.
+ * @param names - Only these; all when empty.
+ * @throws {CliError} for one that has no file, and for a text that cannot be rendered, naming its file
+ */
 export async function fromFolder(
   files: readonly PromptFile[],
   names: readonly string[],
@@ -32,14 +37,29 @@ export async function fromFolder(
     'there is no file of a prompt',
   )
   const chosen = files.filter(({ name }) => names.length === 0 || names.includes(name))
+  const find: FindPart = async ({ name }) => {
+    const file = files.find((one) => one.name === name)
+    if (file) return { ...file, version: 0, digest: await fileDigestOf(file), tags: file.tags ?? {} }
+    throw new InvalidInput(`the folder has no prompt "${name}": put it there, or use --from registry`)
+  }
   const prompts = chosen.map(async (file) => ({
     name: file.name,
     description: file.description,
     aliases,
-    ...contentTypes(file),
+    ...(await within(file.path, async () => contentTypes(await expandDraft(file, find)))),
     digest: await fileDigestOf(file),
   }))
   return { prompts: await Promise.all(prompts), notes: [] }
+}
+
+/** Says where a text cannot be read. */
+async function within<T>(where: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (!hasCode(cause, 'INVALID_INPUT')) throw cause
+    throw new CliError(`${where}: ${(cause as Error).message}`, { cause })
+  }
 }
 
 /**
@@ -68,10 +88,11 @@ export async function fromRegistry(
     const batch = await Promise.all(
       chosen.slice(i, i + PARALLEL).map((prompt) => readPrompt(registry, prompt, aliasOf(prompt, chain))),
     )
-    for (const read of batch) {
-      if (!read) continue
-      prompts.push(read.prompt)
-      notes.push(...read.notes.map((note) => ({ name: read.prompt.name, note })))
+    for (const [j, { prompt, notes: said }] of batch.entries()) {
+      const { name } = chosen[i + j] as PromptInfo
+      if (prompt) prompts.push(prompt)
+      else if (names.length > 0) throw new CliError(`prompt "${name}": ${said.join('; ')}`)
+      notes.push(...said.map((note) => ({ name, note })))
     }
   }
   return { prompts, notes }
@@ -80,40 +101,54 @@ export async function fromRegistry(
 const aliasOf = ({ aliases }: PromptInfo, chain: readonly string[]) =>
   chain.find((alias) => Object.hasOwn(aliases, alias))
 
+/** Only a note for one that nobody can load from TypeScript: MLflow's Python client renders more. */
 async function readPrompt(
   registry: Registry,
   { name, description, aliases }: PromptInfo,
   alias: string | undefined,
-) {
-  if (alias === undefined) return undefined
+): Promise<{ readonly prompt?: PromptToType; readonly notes: readonly string[] }> {
+  if (alias === undefined) return { notes: [] }
   const said = await registry.load(name, { alias })
-  const { kind, variables, schema } = contentTypes(said)
+  const types = tryTypes(said)
+  if (typeof types === 'string')
+    return { notes: [`v${said.version} cannot be rendered (${types}), so it is left out`] }
   const prompt: PromptToType = {
     name,
     description: description === '' ? undefined : description,
-    kind,
-    variables,
-    schema,
     aliases: Object.keys(aliases),
+    ...types,
     digest: await fileDigestOf(said),
   }
   const others = Object.keys(aliases).filter((other) => aliases[other] !== said.version)
   const notes = await Promise.all(
     others.sort().map(async (other) => {
-      const differs = difference(prompt, contentTypes(await registry.load(name, { alias: other })))
+      const version = tryTypes(await registry.load(name, { alias: other }))
+      const differs = typeof version === 'string' ? 'cannot be rendered' : difference(types, version)
       return differs && `${other} (v${aliases[other]}) ${differs}, and the types are those of ${alias}`
     }),
   )
   return { prompt, notes: notes.filter((note) => note !== undefined) }
 }
 
+/** The reason in place of the types where there are none. */
+function tryTypes(content: Content): ContentTypes | string {
+  try {
+    return contentTypes(content)
+  } catch (error) {
+    if (!hasCode(error, 'INVALID_INPUT')) throw error
+    return (error as Error).message
+  }
+}
+
 interface ContentTypes extends Pick<TypedPrompt, 'kind' | 'variables' | 'schema'> {}
 
-function contentTypes(content: {
+interface Content {
   readonly template: Template
-  readonly responseFormat?: JsonObject
-}): ContentTypes {
-  const { template, responseFormat } = content
+  readonly responseFormat?: JsonObject | undefined
+}
+
+/** @throws {InvalidInput} for a template that cannot be rendered */
+function contentTypes({ template, responseFormat }: Content): ContentTypes {
   return {
     kind: typeof template === 'string' ? 'text' : 'chat',
     variables: variableUsesOf(template),

@@ -6,6 +6,12 @@ interface Text {
   readonly digest: string
 }
 
+/** What a survey found: of what has no file nothing is said. */
+interface MaybeText {
+  readonly name: string
+  readonly fileDigest?: string | undefined
+}
+
 /** Notes in the folder's lock which texts the types were made from. Writes nothing when it says so already. */
 export async function lockTypes(dir: string, texts: readonly Text[]): Promise<void> {
   const lock = await readLock(dir)
@@ -15,13 +21,17 @@ export async function lockTypes(dir: string, texts: readonly Text[]): Promise<vo
 
 /** Names of the texts that are not those which the types were made from; none where no types are noted. */
 export async function olderThanText(dir: string, texts: readonly Text[]): Promise<string[]> {
-  return olderTypes(await readLock(dir), texts)
+  return olderTypes(
+    await readLock(dir),
+    texts.map(({ name, digest }) => ({ name, fileDigest: digest })),
+  )
 }
 
 /** The same of a lock that is read already. */
-export function olderTypes({ types }: PromptLock, texts: readonly Text[]): string[] {
+export function olderTypes({ types }: PromptLock, texts: readonly MaybeText[]): string[] {
   if (types === undefined) return []
-  const isOlder = ({ name, digest }: Text) => Object.hasOwn(types, name) && types[name]?.digest !== digest
+  const isOlder = ({ name, fileDigest }: MaybeText) =>
+    fileDigest !== undefined && Object.hasOwn(types, name) && types[name]?.digest !== fileDigest
   return texts.filter(isOlder).map(({ name }) => name)
 }
 
