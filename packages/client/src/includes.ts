@@ -40,8 +40,8 @@ export async function expandIncludes(name: string, template: Template, find: Fin
   const parts = new Map<string, Part>()
   const found = new Map<string, Promise<Includable>>()
   const note = (part: Part) => {
-    const { via = '', alias = '', version } = part
-    const key = JSON.stringify([part.name, version, alias, via])
+    const { via = '', alias = '', pinned = false, version } = part
+    const key = JSON.stringify([part.name, version, alias, pinned, via])
     if (!parts.has(key)) parts.set(key, part)
   }
 

@@ -11,6 +11,7 @@ import {
   splitFile,
   toYaml,
 } from './front-matter.ts'
+import { hasIncludes } from './include-statement.ts'
 import type { ChatMessage, JsonObject, ModelConfig, Template } from './prompt.ts'
 import { variablesOf } from './template-uses.ts'
 import { checkModelConfig, checkNote, checkTags, checkTemplate } from './validate.ts'
@@ -153,7 +154,8 @@ function locate(path: string, line: number, validate: () => void): void {
 function checkVariables(listed: readonly string[], template: Template): void {
   const used = variablesOf(template)
   const missing = used.filter((name) => !listed.includes(name))
-  const unused = listed.filter((name) => !used.includes(name))
+  // What a text includes has variables of its own, which only a registry knows.
+  const unused = hasIncludes(template) ? [] : listed.filter((name) => !used.includes(name))
   if (missing.length + unused.length === 0) return
   const said = [
     missing.length > 0 ? `the text uses ${missing.join(', ')}, which it does not list` : '',

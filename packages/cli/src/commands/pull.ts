@@ -10,7 +10,7 @@ import {
   writeLock,
   writeWhole,
 } from '@promptkeep/client/files'
-import { variablesOf } from '@promptkeep/client/protocol'
+import { variablesOf } from '@promptkeep/client/templates'
 import { type Command, Option } from 'commander'
 import { listAll } from '../find-version.ts'
 import type { Io } from '../io.ts'
@@ -177,7 +177,7 @@ function toFile(
     ...content,
     ...(file.description !== undefined && { description: file.description }),
     ...(file.tags && { tags: file.tags }),
-    ...(file.variables && { variables: variablesOf(template) }),
+    ...(file.variables && { variables: variablesOf(there.template) }),
   }
 }
 

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import { hasCode, type Registry, type VersionDraft } from '@promptkeep/client'
+import { hasCode, type Registry, type Template, type VersionDraft } from '@promptkeep/client'
 import { type PromptLock, writeLock } from '@promptkeep/client/files'
 import { type Part, partsOf } from '@promptkeep/client/includes'
 import type { Command } from 'commander'
@@ -54,39 +54,53 @@ export const push = (io: Io): Command =>
         const findings = await surveyPrompts(registry, { ...folder, chain, only: flags.only })
         checkOnly(flags.only, findings)
         const ordered = await orderByIncludes(findings)
-        await rehearse(io, registry, ordered, flags)
+        const texts = await rehearse(io, registry, ordered, flags)
         const results = await pushAll(io, registry, folder, ordered, flags)
         if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
-        warnOf(io, findings, results)
+        warnOf(io, findings, texts, results)
         if (flags.json)
           return printJson(io, { dir: folder.label, dryRun: flags.dryRun === true, prompts: results })
         report(io, results, flags)
       }),
     )
 
-/** What cannot be expanded or rendered is found before anything is registered. */
-async function rehearse(io: Io, registry: Registry, findings: readonly Finding[], flags: PushFlags) {
+/** What cannot be expanded or rendered is found before anything is registered. @returns the texts with their parts */
+async function rehearse(
+  io: Io,
+  registry: Registry,
+  findings: readonly Finding[],
+  flags: PushFlags,
+): Promise<ReadonlyMap<string, Template>> {
   const maker = createMaker(registry, flags)
-  const texts: Linted[] = []
+  const linted: Linted[] = []
+  const texts = new Map<string, Template>()
   for (const finding of findings) {
     const { file } = finding
     if (!file) continue
     const { draft, isThere } = await maker.expand(finding)
+    texts.set(finding.name, draft.template)
     maker.pushed(finding, whyNot(finding, flags) ? { action: 'refused' } : { action: 'registered' })
     if (!isThere && whyNot(finding, flags) === undefined) {
       const label = relative(io.cwd, file.path)
-      texts.push({ label, path: file.path, source: file.template, expanded: draft.template })
+      linted.push({ label, path: file.path, source: file.template, expanded: draft.template })
     }
   }
-  await requireClean(io, texts, flags)
+  await requireClean(io, linted, flags)
+  return texts
 }
 
 /** Of what was pushed, or would be: what it changes for those who fill in the variables. */
-function warnOf(io: Io, findings: readonly Finding[], results: readonly Pushed[]): void {
+function warnOf(
+  io: Io,
+  findings: readonly Finding[],
+  texts: ReadonlyMap<string, Template>,
+  results: readonly Pushed[],
+): void {
   for (const { name, action } of results) {
-    const { file, there } = findings.find((finding) => finding.name === name) ?? {}
-    if (file !== undefined && (action === 'registered' || action === 'reused'))
-      warn(io, name, templateNotes(file.template, there?.template))
+    const { there } = findings.find((finding) => finding.name === name) ?? {}
+    const text = texts.get(name)
+    if (text !== undefined && (action === 'registered' || action === 'reused'))
+      warn(io, name, templateNotes(text, there?.template))
   }
 }
 

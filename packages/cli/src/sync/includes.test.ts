@@ -226,6 +226,16 @@ describe('pull and diff', () => {
     expect((await cli.run('diff', 'memory', './prompts/memory.md')).err).toContain('are the same')
   })
 
+  it('takes the variables of parts for those of the file that lists them', async () => {
+    await write('memory', '---\nvariables: [user, mood]\n---\n\n{% include "tone" %} {{ user }}')
+    await write('tone', 'kind and {{ mood }}')
+    const { code, err } = await cli.run('push', '--alias', 'production')
+    expect({ code, err }).toEqual({ code: 0, err: 'registered=2 reused=0 unchanged=0 refused=0\n' })
+    await write('memory', '---\nvariables: [user]\n---\n\nold {{ user }}')
+    await cli.run('pull', '--force')
+    expect(await read('memory')).toMatch(/variables:\n {2}- mood\n {2}- user\n---\n\n\{% include "tone" %\}/)
+  })
+
   it('show what whoever wrote over it said: the text, whole', async () => {
     await pushBoth()
     await cli.transport.register({ name: 'memory', template: 'Theirs' })
