@@ -1,7 +1,6 @@
 import type {
   AnyPrompts,
   AnyShape,
-  catalog,
   FormatArguments,
   Formatted,
   Known,
@@ -130,7 +129,7 @@ export interface Prompt<S extends PromptShape = AnyShape> {
 
 /** Several prompts resolved together and pinned for one run. */
 export interface PromptSet<P extends PromptCatalog = AnyPrompts> {
-  readonly [catalog]?: Known<P>
+  readonly '~prompts'?: Known<P>
   readonly names: readonly PromptName<P>[]
   /** @throws {RegistryError} `INVALID_INPUT` for a name that is not in the set. */
   get<N extends PromptName<P>>(name: N): PromptOf<P, N>

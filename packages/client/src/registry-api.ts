@@ -15,7 +15,6 @@ import type {
   AliasChoice,
   AnyPrompts,
   CatalogOf,
-  catalog,
   Known,
   Loaded,
   LoadOptionsFor,
@@ -26,7 +25,7 @@ import type {
 
 /** @typeParam P - The prompts that may be loaded, as `promptkeep generate` writes them. Default: any name. */
 export interface Registry<P extends PromptCatalog = AnyPrompts> {
-  readonly [catalog]?: Known<P>
+  readonly '~prompts'?: Known<P>
   /**
    * Resolves a prompt: fresh cache, then the registry, then a stale copy, then the bundled default.
    * Concurrent calls for one name and alias share one request. An entry in use is refreshed before its TTL

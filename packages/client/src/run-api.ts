@@ -2,7 +2,6 @@ import type { Lineage, PromptSet } from './prompt.ts'
 import type {
   AliasChoice,
   AnyPrompts,
-  catalog,
   Known,
   Loaded,
   LoadOptionsFor,
@@ -24,7 +23,7 @@ export interface RunOptions<Reference extends string = string, Alias = string | 
 
 /** One run of an agent: what it loads is pinned. */
 export interface Run<P extends PromptCatalog = AnyPrompts> {
-  readonly [catalog]?: Known<P>
+  readonly '~prompts'?: Known<P>
   /** As the registry's; the first answer to a reference and alias stays until the run ends. */
   load<
     R extends PromptReference<P>,

@@ -105,11 +105,10 @@ export type TemplateOf<Kind extends PromptShape['kind']> = Kind extends 'text'
   : readonly ChatMessage[]
 
 /**
- * The first member of what is generic over a catalog; never there. The compiler compares such types by their members
- * because of it, so that a registry of some prompts can be given to code that loads any.
+ * `'~prompts'`, the first member of what is generic over a catalog; never there. Because it is a mapped type, and the first
+ * that a compiler looks at, such types are compared by their members: a registry of some prompts can be given to code that
+ * loads any.
  */
-export declare const catalog: unique symbol
-
 export type Known<P extends PromptCatalog> = { readonly [N in keyof P]: P[N] }
 
 declare const response: unique symbol

@@ -1,0 +1,29 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { createTestCli } from '../test-io.ts'
+
+it('status names the texts that are newer than the types, and generate settles it', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'promptkeep-cli-'))
+  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  const cli = createTestCli(dir)
+  const write = (name: string, text: string) => writeFile(join(dir, 'prompts', `${name}.md`), text)
+  await mkdir(join(dir, 'prompts'))
+  await write('greet', 'Hi')
+  await write('memory', 'Remember {{ what }}')
+  await cli.run('push', '--alias', 'production')
+  expect((await cli.run('status')).err).not.toContain('Types')
+  await cli.run('generate')
+  expect((await cli.run('status')).err).not.toContain('Types')
+
+  await write('memory', 'Keep {{ what }}')
+  await write('unknown', 'made later')
+  expect((await cli.run('status')).err).toContain(
+    'Types are older than the text: memory (promptkeep generate).\n',
+  )
+  await cli.run('push', '--alias', 'production')
+  expect((await cli.run('status')).err).toContain('Types are older than the text: memory ')
+  await cli.run('generate')
+  expect((await cli.run('status')).err).not.toContain('Types')
+})
