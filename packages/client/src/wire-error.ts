@@ -35,7 +35,7 @@ export function errorFromWire(status: number, body: unknown, on: Subject): Regis
     case 'PROMPT_NOT_FOUND':
     case 'ALIAS_NOT_FOUND':
     case 'VERSION_NOT_FOUND':
-      // Of a rollback the server knows more: which version it was, and what else can be done.
+      // Of a rollback or a rollout the server knows more: which version it was, and what else can be done.
       return new RegistryError(code, OF_ROLLBACK.test(message) ? message : absence(code, on), options)
     case 'CONFLICT':
       return new Conflict(message || `conflict on${about} at ${on.address}`, current, options)

@@ -2,9 +2,11 @@ import {
   type Change,
   checkMessages,
   contentFromTags,
+  hasCode,
   InvalidInput,
   isEmptyTemplate,
   mainVersion,
+  RegistryError,
   type Weights,
   writeRollout,
 } from '@promptkeep/client/protocol'
@@ -98,11 +100,24 @@ const writeTag = (tx: Tx, owner: TagOwner, key: string, value: string | undefine
 /** @returns the main one @throws {VersionNotFound} @throws {InvalidInput} for one that has no text to serve */
 async function lockAll(tx: Tx, name: string, weights: Weights, main: number): Promise<LockedVersion> {
   for (const version of [...weights.keys()].sort((a, b) => a - b)) {
-    await lockVersion(tx, name, version)
+    await requireVersion(tx, name, version)
     const { tags } = await readVersion(tx, name, version)
     requireText(name, version, tags)
   }
   return lockVersion(tx, name, main)
+}
+
+/** Several are named in one request: the refusal says which one is not there. */
+async function requireVersion(tx: Tx, name: string, version: number): Promise<void> {
+  try {
+    await lockVersion(tx, name, version)
+  } catch (error) {
+    if (!hasCode(error, 'VERSION_NOT_FOUND')) throw error
+    throw new RegistryError(
+      'VERSION_NOT_FOUND',
+      `Version ${version} of ${name} is not there, or was deleted: it cannot be served.`,
+    )
+  }
 }
 
 function requireText(name: string, version: number, tags: Readonly<Record<string, string>>): void {
