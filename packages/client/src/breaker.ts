@@ -1,6 +1,6 @@
 /** First pause after an outage, and the longest; it doubles in between. */
-const FIRST_PAUSE_MS = 1_000
-const LONGEST_PAUSE_MS = 10_000
+export const FIRST_PAUSE_MS = 1_000
+export const LONGEST_PAUSE_MS = 10_000
 
 /** The one request that asks, after a pause, whether the outage is over. */
 export interface Probe {

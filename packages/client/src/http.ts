@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts'
-import { type Limits, sleep, withDeadline } from './deadline.ts'
+import { sleep, withDeadline } from './deadline.ts'
 import { RegistryError } from './errors.ts'
+import type { RequestOptions } from './transport.ts'
 import { errorFromWire, type Subject } from './wire-error.ts'
 
 /** Tries of one request, the first included; all within the caller's deadline. */
@@ -32,7 +33,10 @@ export type Send = (request: HttpRequest) => Promise<unknown>
 
 export interface Http {
   /** Several requests under one deadline. */
-  within<T>(limits: Limits | undefined, work: (send: Send, signal: AbortSignal) => Promise<T>): Promise<T>
+  within<T>(
+    limits: RequestOptions | undefined,
+    work: (send: Send, signal: AbortSignal) => Promise<T>,
+  ): Promise<T>
 }
 
 export interface HttpOptions {
@@ -53,11 +57,16 @@ export function createHttp({ connection, fetch, random }: HttpOptions): Http {
     readonly retryAfterMs?: number | undefined
   }
 
-  async function send(request: HttpRequest, signal: AbortSignal, endsAt: number): Promise<unknown> {
+  async function send(
+    request: HttpRequest,
+    signal: AbortSignal,
+    endsAt: number,
+    maxTries: number,
+  ): Promise<unknown> {
     for (let tries = 1; ; tries++) {
       const { answer, error, retryAfterMs } = await tryOnce(request, signal)
       if (!error) return answer
-      if (retryAfterMs === undefined || tries === MAX_TRIES || request.beforeRetry === 'never') throw error
+      if (retryAfterMs === undefined || tries === maxTries || request.beforeRetry === 'never') throw error
       const backoffMs = FIRST_BACKOFF_MS * 2 ** (tries - 1) * (0.5 + random())
       const waitMs = Math.max(backoffMs, retryAfterMs)
       if (performance.now() + waitMs >= endsAt) throw error // what was said is worth more than "no answer in time"
@@ -102,10 +111,10 @@ export function createHttp({ connection, fetch, random }: HttpOptions): Http {
   }
 
   return {
-    within({ signal, timeoutMs = DEFAULT_TIMEOUT_MS } = {}, work) {
+    within({ signal, timeoutMs = DEFAULT_TIMEOUT_MS, retry = true } = {}, work) {
       const endsAt = performance.now() + timeoutMs
       return withDeadline({ signal, timeoutMs }, address, (signal) =>
-        work((request) => send(request, signal, endsAt), signal),
+        work((request) => send(request, signal, endsAt, retry ? MAX_TRIES : 1), signal),
       )
     },
   }

@@ -1,5 +1,5 @@
 import type { Admitted } from './admission.ts'
-import type { Breaker, Probe } from './breaker.ts'
+import { type Breaker, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, type Probe } from './breaker.ts'
 import { type Cache, createCache, type Slot } from './cache.ts'
 import { withDeadline } from './deadline.ts'
 import { brokenTransport, isAbsence, isOutage, isRegistryError, type RegistryError } from './errors.ts'
@@ -15,10 +15,10 @@ import {
   prefixOf,
   type Wanted,
 } from './question.ts'
-import { chooseVersion, readRollout } from './rollout.ts'
 import type { LastGood } from './snapshot-keeper.ts'
 import type { Timers } from './timers.ts'
 import type { Transport } from './transport.ts'
+import { TAG } from './wire-keys.ts'
 
 /** With an older value at hand a load waits no longer than this for a newer one. */
 const GRACE_MS = 250
@@ -37,6 +37,8 @@ export interface LoadLimits {
   readonly maxAgeMs?: number | undefined
   /** Of a rollout. */
   readonly key?: string | undefined
+  /** The caller has something to fall back on: a known outage is not waited for. */
+  readonly hasDefault?: boolean | undefined
 }
 
 /** A value that the registry said, now or earlier. */
@@ -92,6 +94,14 @@ export interface LoaderInside {
   freshWhile(live: LiveWindow | undefined): void
 }
 
+/** Of one load. */
+interface Patience {
+  /** It waits for a moment only. */
+  readonly isHurried: boolean
+  /** It has something else to give: what was refused lately is not asked again. */
+  readonly canDoWithout: boolean
+}
+
 export interface LiveWindow {
   readonly since: number
   readonly until: number
@@ -131,7 +141,12 @@ export function createLoader(options: LoaderOptions): Loader {
     const { createAdmission } = await import('./admission.ts')
     return createAdmission({ address, now, strict, maxPins: maxEntries })
   })
+  void admission()
   const admit: LoaderInside['admit'] = async (version) => (await admission())(version)
+  const refusals = new Map<
+    string,
+    { readonly error: RegistryError; readonly pauseMs: number; readonly at: number }
+  >()
   const absenceTtlMs = Math.min(ttlMs, LONGEST_ABSENCE_TTL_MS)
   const heard: LoaderInside['heard'] = (key, version) => lastGood?.heard(key, version)
   let live: LiveWindow | undefined
@@ -151,7 +166,9 @@ export function createLoader(options: LoaderOptions): Loader {
   /** Of an alias that is split, the version for this key. */
   async function share(found: Found, key: string, limits: LoadLimits, startedAt: number): Promise<Found> {
     const { body, alias, source } = found
-    const weights = alias === undefined ? undefined : readRollout(body.tags, alias, body.version)
+    if (alias === undefined || body.tags[TAG.rolloutPrefix + alias] === undefined) return found
+    const { chooseVersion, readRollout } = await import('./rollout.ts')
+    const weights = readRollout(body.tags, alias, body.version)
     if (!weights) return found
     const version = chooseVersion(weights, key, `${body.name}@${alias}`)
     if (version === body.version) return found
@@ -179,11 +196,14 @@ export function createLoader(options: LoaderOptions): Loader {
     if (cached) return cached
     const older = strict ? undefined : (lastKnown(keys) ?? (await lastGood?.find(keys)))
     // Who says how old an answer may be wants a true one, not a quick one: only an outage gives it an older one.
-    const isHurried = older !== undefined && limits.maxAgeMs === undefined
+    const { hasDefault = false, maxAgeMs } = limits
+    const isHurried =
+      maxAgeMs === undefined && (older !== undefined || (hasDefault && breaker.outage !== undefined))
+    const canDoWithout = maxAgeMs === undefined && (older !== undefined || hasDefault)
     const timeoutMs = isHurried ? Math.min(limits.timeoutMs, GRACE_MS) : limits.timeoutMs
     try {
       return await withDeadline({ signal: limits.signal, timeoutMs }, address, () =>
-        follow(keys, limits, isHurried),
+        follow(keys, limits, { isHurried, canDoWithout }),
       )
     } catch (cause) {
       if (!older || isAbsence(cause) || limits.signal?.aborted) throw cause
@@ -240,11 +260,11 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   /** Alias by alias: only an answer "no such alias" or "no text there" leads on to the next, never an outage. */
-  async function follow(keys: readonly Key[], limits: LoadLimits, isHurried: boolean): Promise<Found> {
+  async function follow(keys: readonly Key[], limits: LoadLimits, patience: Patience): Promise<Found> {
     const timeoutMs = Math.max(limits.timeoutMs, options.timeoutMs)
-    const answerTo = async (key: Key) => recall(key, limits.maxAgeMs) ?? lookUp(key, timeoutMs, isHurried)
+    const answerTo = async (key: Key) => recall(key, limits.maxAgeMs) ?? lookUp(key, timeoutMs, patience)
     // Within the grace there is no time to ask for one after the other.
-    const atOnce = isHurried && !breaker.outage ? keys : keys.slice(0, 1)
+    const atOnce = patience.isHurried && !breaker.outage ? keys : keys.slice(0, 1)
     const asked = atOnce.map(answerTo)
     for (const answer of asked) answer.catch(() => {}) // the loop below may end before it gets there
     let empty: Error | undefined
@@ -257,7 +277,12 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   /** Answers as `recall`. */
-  async function lookUp(key: Key, timeoutMs: number, isHurried: boolean): Promise<Found | Error> {
+  async function lookUp(
+    key: Key,
+    timeoutMs: number,
+    { isHurried, canDoWithout }: Patience,
+  ): Promise<Found | Error> {
+    if (canDoWithout) throwIfRefused(key)
     for (;;) {
       const leave = cache.isAsking(key.text) || breaker.mayAsk()
       if (leave) {
@@ -279,15 +304,15 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   async function request(key: Key, timeoutMs: number, leave: boolean | Probe): Promise<Admitted> {
+    const retry = typeof leave === 'boolean' // a probe asks once: what it finds out is worth no more
     try {
       const version = await withDeadline({ signal: closing, timeoutMs }, address, (signal) =>
         key.version === undefined
-          ? transport.findByAlias(key.name, key.alias as string, { signal, timeoutMs })
-          : transport.findByVersion(key.name, key.version, { signal, timeoutMs }),
-      ).catch((thrown: unknown) => {
-        throw isRegistryError(thrown) ? thrown : brokenTransport(address, thrown)
-      })
-      const entry = await admit(version)
+          ? transport.findByAlias(key.name, key.alias as string, { signal, timeoutMs, retry })
+          : transport.findByVersion(key.name, key.version, { signal, timeoutMs, retry }),
+      ).catch(asRegistryError)
+      const entry = await admit(version).catch(asRegistryError)
+      refusals.delete(key.text)
       dropOlderNamesake(version)
       onAnswer(key.name)
       if (entry.defect) onTrouble(entry.defect)
@@ -299,8 +324,30 @@ export function createLoader(options: LoaderOptions): Loader {
       else onAnswer()
       if (isAbsence(error)) heard(key, undefined)
       else onTrouble(error)
+      if (isOutage(error) || isAbsence(error)) refusals.delete(key.text)
+      else refused(key, error)
       throw error
     }
+  }
+
+  const asRegistryError = (thrown: unknown): never => {
+    throw isRegistryError(thrown) ? thrown : brokenTransport(address, thrown)
+  }
+
+  /** A refusal (a revoked token, a version that cannot be read) is told of one key, and paid for once as an outage is. */
+  function refused(key: Key, error: RegistryError): void {
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * (refusals.get(key.text)?.pauseMs ?? FIRST_PAUSE_MS / 2))
+    refusals.delete(key.text)
+    refusals.set(key.text, { error, pauseMs, at: now() })
+    const [oldest] = refusals.keys()
+    if (refusals.size > maxEntries && oldest !== undefined) refusals.delete(oldest)
+  }
+
+  function throwIfRefused(key: Key): void {
+    const known = refusals.get(key.text)
+    const ageMs = known ? now() - known.at : -1
+    // A clock that was set back must not make the pause longer.
+    if (known && ageMs >= 0 && ageMs < known.pauseMs) throw known.error
   }
 
   /** A version of the same number from before its prompt was deleted and made anew. */
@@ -325,7 +372,7 @@ export function createLoader(options: LoaderOptions): Loader {
       const expireInTime = () => timers.after(key.text, ownMs * 0.2, () => cache.expire(key.text))
       const isUsed = now() - slot.usedAt <= ttlMs
       if (!isUsed || (slot.answer.kind === 'absence' && !leadsOn(key, slot.answer.error))) expireInTime()
-      else lookUp(key, options.timeoutMs, true).catch(expireInTime)
+      else lookUp(key, options.timeoutMs, { isHurried: true, canDoWithout: true }).catch(expireInTime)
     })
   }
 
@@ -355,7 +402,7 @@ export function createLoader(options: LoaderOptions): Loader {
       heard,
       keepFresh,
       async refresh(key) {
-        await lookUp(key, options.timeoutMs, false)
+        await lookUp(key, options.timeoutMs, { isHurried: false, canDoWithout: false })
       },
       freshWhile(given) {
         live = given

@@ -1,12 +1,13 @@
 import { forMany } from './deadline.ts'
 import { InvalidInput, isAbsence } from './errors.ts'
+import { lazy } from './lazy.ts'
 import type { Fresh, Loader } from './loader.ts'
 import { silent } from './log.ts'
 import type { LoadOptions } from './options.ts'
 import { makePrompt, type Prompt, type PromptSet } from './prompt.ts'
 import { createPromptValues } from './prompt-values.ts'
 import { type Question, readQuery } from './query.ts'
-import { checkObject, refuse } from './refuse.ts'
+import { refuse } from './refuse.ts'
 import type { Registry } from './registry-api.ts'
 import type { Reporter } from './reporter.ts'
 import type { RunStorage } from './run.ts'
@@ -36,6 +37,8 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
   const plain = new Map<string, Question>()
   const hots = new Map<string, Hot>()
   const bundled = new Map<VersionDraft, Promise<Prompt>>()
+  const bundling = lazy(() => import('./bundled.ts'))
+  if (defaults.size > 0 && !strict) void bundling() // read at once, as all that an outage needs
   const isHeard = logger !== silent || telemetry !== undefined
   let runs: RunStorage | undefined
 
@@ -115,7 +118,8 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
   async function answer(question: Question): Promise<Prompt | undefined> {
     const { name, wanted, signal, logFields } = question
     try {
-      const found = await loader.find(question.keys, question)
+      const hasDefault = !strict && defaults.has(name)
+      const found = await loader.find(question.keys, { ...question, hasDefault })
       const { source, cause } = found
       if (cause) reporter.fellBack({ name, wanted, source, cause, logFields })
       return toPrompt(found)
@@ -135,7 +139,7 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
   /** Made once: in an outage it is asked for often. */
   function fromBundle(draft: VersionDraft): Promise<Prompt> {
     async function make(): Promise<Prompt> {
-      const { makeBundled } = await import('./bundled.ts')
+      const { makeBundled } = await bundling()
       const body = await makeBundled(draft.name, defaults)
       return makePrompt(body, { source: 'default', now })
     }
@@ -167,19 +171,11 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
     return set
   }
 
-  async function run<T>(work: (run: Run) => T | Promise<T>, given: RunOptions = {}): Promise<T> {
-    if (typeof work !== 'function') refuse('work', work, 'a function (run)')
-    checkObject(given, 'options')
-    const { prompts = [], timeoutMs, signal } = given
-    if (!Array.isArray(prompts)) refuse('prompts', prompts, 'a list of prompt names')
+  async function run<T>(work: (run: Run) => T | Promise<T>, given?: RunOptions): Promise<T> {
+    const { createRunStorage, startRun } = await import('./run.ts')
     closing.throwIfAborted()
-    const { createRun, createRunStorage } = await import('./run.ts')
     runs ??= createRunStorage()
-    const joined = runs?.getStore()
-    const current = joined ?? createRun({ read, resolve: traced, tell }, given)
-    const forAll = signal && forMany(AbortSignal.any([signal]))
-    await Promise.all(prompts.map((reference) => current.load(reference, { timeoutMs, signal: forAll })))
-    return joined || !runs ? work(current) : runs.run(current, () => work(current))
+    return startRun({ read, resolve: traced, tell, storage: runs }, work, given)
   }
 
   return {

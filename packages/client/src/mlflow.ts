@@ -32,6 +32,8 @@ export function createMlflowTransport(options: MlflowOptions): Transport {
     const { createMlflowFinder } = await import('./mlflow-find.ts')
     return createMlflowFinder({ connection, fetch, random })
   })
+  // What a load needs is read at once: a deploy may replace the files under a program that runs.
+  void finder()
   const calls = lazy(async () => {
     const { createMlflowCalls } = await import('./mlflow-calls.ts')
     const { http } = await finder()

@@ -1,8 +1,10 @@
+import { forMany } from './deadline.ts'
 import type { LoadOptions } from './options.ts'
 import { builtinModule } from './platform.ts'
 import type { Prompt } from './prompt.ts'
 import { lineageOf, makePromptSet, type Used, usedNow } from './prompt-set.ts'
 import type { Question } from './query.ts'
+import { checkObject, refuse } from './refuse.ts'
 import type { Run, RunOptions } from './run-api.ts'
 
 /** Where the current run is kept: an `AsyncLocalStorage`. */
@@ -27,8 +29,27 @@ export interface RunDeps {
   tell(prompt: Prompt, question: Question): void
 }
 
+/** A run inside a run joins it. @throws {InvalidInput} */
+export async function startRun<T>(
+  deps: RunDeps & { readonly storage: RunStorage | undefined },
+  work: (run: Run) => T | Promise<T>,
+  given: RunOptions = {},
+): Promise<T> {
+  const { storage } = deps
+  if (typeof work !== 'function') refuse('work', work, 'a function (run)')
+  checkObject(given, 'options')
+  const { prompts = [], timeoutMs, signal } = given
+  if (!Array.isArray(prompts)) refuse('prompts', prompts, 'a list of prompt names')
+  const joined = storage?.getStore()
+  const run = joined ?? createRun(deps, given)
+  // One derived signal for all: many prompts would look like a leak on the caller's own.
+  const forAll = signal && forMany(AbortSignal.any([signal]))
+  await Promise.all(prompts.map((reference) => run.load(reference, { timeoutMs, signal: forAll })))
+  return joined || !storage ? work(run) : storage.run(run, () => work(run))
+}
+
 /** A run whose prompts are resolved once each: a set that grows while it is used. */
-export function createRun({ read, resolve, tell }: RunDeps, { alias, key }: RunOptions): Run {
+function createRun({ read, resolve, tell }: RunDeps, { alias, key }: RunOptions): Run {
   /** By question. A failure is not kept: the next load of it tries again. */
   const pins = new Map<string, Promise<Prompt | undefined>>()
   /** In order of first use. */

@@ -23,6 +23,8 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined
   /** Longest wait in milliseconds, retries included. */
   readonly timeoutMs?: number | undefined
+  /** Default true: what may heal is tried again while there is time. */
+  readonly retry?: boolean | undefined
 }
 
 /** A version that is about to be registered: already validated (names, messages, model config). */
