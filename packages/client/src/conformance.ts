@@ -1,5 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { digestOf } from './digest.ts'
+import type { PromptInfo } from './prompt.ts'
+import { readRollout } from './rollout.ts'
 import type { Change, Transport, VersionDraft } from './transport.ts'
 import { TAG } from './wire-keys.ts'
 
@@ -207,6 +209,54 @@ export function describeTransport(name: string, open: () => Promise<Opened>, ski
       expect(names.filter((name) => name.startsWith(prompt))).toEqual(mine)
     })
 
+    it('lists what a prompt is, without its text', async () => {
+      const { transport, prompt, register } = await start()
+      await register({ commitMessage: 'made' })
+      await register()
+      await transport.moveAlias({ name: prompt, alias: 'production', to: 1 })
+      const [listed, found] = [await listedAs(transport, prompt), await transport.find(prompt)]
+      const expected = { name: prompt, description: 'made', aliases: { production: 1 }, latestVersion: 2 }
+      expect(found).toMatchObject(expected)
+      expect(listed).toMatchObject(expected)
+      expect(listed).not.toHaveProperty('template')
+      expect(listed?.createdAt).toBe(found.createdAt)
+    })
+
+    it('answers the prompts of a set side by side, each with its own', async () => {
+      const { transport, prompt } = await start()
+      const names = Array.from({ length: 12 }, (_, i) => `${prompt}-${i}`)
+      for (const name of names) {
+        await transport.register({ name, template: `text of ${name}` })
+        await transport.moveAlias({ name, alias: 'production', to: 1 })
+      }
+      const asked = [...names, `${prompt}-none`]
+      const answers = await Promise.allSettled(asked.map((name) => transport.findByAlias(name, 'production')))
+      const seen = answers.map((it) => (it.status === 'fulfilled' ? it.value.template : it.reason.code))
+      expect(seen).toEqual([...names.map((name) => `text of ${name}`), 'PROMPT_NOT_FOUND'])
+    })
+
+    it('tells how an alias is shared with the answer for the alias, which stays its own version', async () => {
+      const { transport, prompt, register } = await start()
+      await register({ template: 'one', tags: { [`${TAG.rolloutPrefix}production`]: '{"2":12.5}' } })
+      await register({ template: 'two' })
+      await transport.moveAlias({ name: prompt, alias: 'production', to: 1 })
+      const { version, template, tags, digest } = await transport.findByAlias(prompt, 'production')
+      expect([version, template]).toEqual([1, 'one'])
+      expect(readRollout(tags, 'production', version)).toEqual(
+        new Map([
+          [1, 87.5],
+          [2, 12.5],
+        ]),
+      )
+      expect(readRollout(tags, 'experiment', version)).toBeUndefined()
+      expect(digest).toBe(await digestOf({ template: 'one' })) // tags are no content
+    })
+
+    it('has no changes of a prompt that is not there', async () => {
+      const { transport, prompt } = await start()
+      await expect(transport.changes(prompt)).rejects.toMatchObject({ code: 'PROMPT_NOT_FOUND' })
+    })
+
     it("lists a prompt's versions newest first, with aliases, over pages", async () => {
       const { transport, prompt, register } = await start()
       for (const template of ['one', 'two', 'three']) await register({ template })
@@ -299,6 +349,17 @@ export function describeTransport(name: string, open: () => Promise<Opened>, ski
       expect((await transport.find(prompt)).latestVersion).toBe(1)
     })
   })
+}
+
+async function listedAs(transport: Transport, prompt: string): Promise<PromptInfo | undefined> {
+  let pageToken: string | undefined
+  do {
+    const page = await transport.list({ limit: 1000, pageToken })
+    const found = page.items.find(({ name }) => name === prompt)
+    if (found) return found
+    pageToken = page.nextPageToken
+  } while (pageToken !== undefined)
+  return undefined
 }
 
 /** Two at a time, so that pages are followed. */

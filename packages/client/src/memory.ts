@@ -246,9 +246,11 @@ export function createMemoryTransport(options: MemoryOptions = {}): MemoryTransp
     moveAlias: (move, limits) => play('moveAlias', [move], limits, () => point(move)),
     seed: (draft, limits) => play('seed', [draft], limits, () => seed(draft)),
     changes: (name, page, limits) =>
-      play('changes', [name, page], limits, () =>
-        pageOf(changes.filter((change) => change.prompt === name).reverse(), page),
-      ),
+      play('changes', [name, page], limits, () => {
+        const known = changes.filter((change) => change.prompt === name)
+        if (known.length === 0) row(name)
+        return pageOf(known.reverse(), page)
+      }),
     fault(fault) {
       script = fault
       left = fault?.times ?? Number.POSITIVE_INFINITY
