@@ -21,6 +21,9 @@ const WRITE_AFTER_MS = 1_000
 /** A disk that hangs must not hold up a load that a registry that hangs already held up. */
 const LONGEST_READ_MS = 250
 
+/** No app has so many; a program that loads names without end must not keep them all. */
+const MOST_ENTRIES = 10_000
+
 export interface SnapshotKeeperOptions {
   readonly store: SnapshotStore
   /** Of the registry: a snapshot of another is none. */
@@ -40,8 +43,10 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): LastGood {
   /** Said by this process: newer than what the file says. */
   const heardHere = new Set<string>()
   let isDirty = false
+  let isFailing = false
   let writing = Promise.resolve()
-  const reading = store.read(logger).then(take)
+  const reading = store.read(logger).then(take, () => {})
+  const readOrLate = withinMs(reading, LONGEST_READ_MS)
 
   function take(snapshot: Snapshot | undefined): void {
     if (!snapshot) return
@@ -70,8 +75,11 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): LastGood {
     isDirty = false
     try {
       await store.write({ address, workspace, savedAt: now(), entries: [...entries.values()] })
+      isFailing = false
     } catch (error) {
-      logger.warn({ where: store.where, err: error }, 'snapshot.not_written')
+      // Once: a disk that takes nothing takes nothing of the next change, too.
+      logger[isFailing ? 'debug' : 'warn']({ where: store.where, err: error }, 'snapshot.not_written')
+      isFailing = true
     }
   }
 
@@ -82,7 +90,7 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): LastGood {
 
   return {
     async find(keys) {
-      await Promise.race([reading, new Promise((resolve) => setTimeout(resolve, LONGEST_READ_MS))])
+      await readOrLate
       for (const key of keys) {
         const entry = entryFor(key)
         if (!entry) continue
@@ -100,14 +108,27 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): LastGood {
       const id = idOf(name, alias)
       heardHere.add(id)
       const known = entries.get(id)?.version
-      if (version) entries.set(id, { alias, version, confirmedAt: now() })
-      else entries.delete(id)
+      entries.delete(id)
+      if (version) entries.set(id, { alias, version, confirmedAt: now() }) // last: the oldest goes first
+      const [oldest] = entries.keys()
+      if (entries.size > MOST_ENTRIES && oldest !== undefined) entries.delete(oldest)
       if (known?.version === version?.version && known?.digest === version?.digest) return
       isDirty = true
       timers.after('snapshot', WRITE_AFTER_MS, () => void flush())
     },
     flush,
   }
+}
+
+/** Ends no later than that, and keeps no process alive for it. */
+function withinMs(work: Promise<void>, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
 }
 
 const idOf = (name: string, alias: string) => `${name}@${alias}`
