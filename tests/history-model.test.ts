@@ -41,7 +41,7 @@ function describeHistory(name: string, url: () => Promise<string>, skip = '') {
       // Every operation was really done, and most were not refused.
       const total = Object.values(log.done).reduce((sum, times) => sum + times, 0)
       expect(total).toBeGreaterThan(OPERATIONS / 2)
-      expect(Object.keys(log.done)).toHaveLength(13)
+      expect(Object.keys(log.done)).toHaveLength(14)
       for (const [operation, times] of Object.entries(log.done))
         expect([operation, times > 10]).toEqual([operation, true])
 

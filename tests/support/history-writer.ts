@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { digestOf, hasCode, TAG } from '@promptkeep/client/protocol'
+import { checkWeights, digestOf, hasCode, TAG } from '@promptkeep/client/protocol'
 import { openStore } from '../../packages/server/src/store/open-store.ts'
 import { ANYBODY, type Store } from '../../packages/server/src/store/store.ts'
 import { seeded } from './seeded.ts'
@@ -73,6 +73,22 @@ async function rollBack(name: string, i: number) {
     throw new Error(`The same rollback again answers another: ${JSON.stringify({ made, again })}`)
 }
 
+/** One version with all, or two that share. Sent twice: a request that got no answer is sent again. */
+async function share(name: string, i: number) {
+  const [one, other] = [await someVersion(name), await someVersion(name)]
+  const weights = checkWeights(one === other ? { [one]: 100 } : { [one]: 70.5, [other]: 29.5 })
+  const requestId = `${actor}-split-${i}`
+  const wanted = { name, alias: random.pick(ALIASES), weights, requestId, ...author }
+  const made = await store.aliases.setRollout(wanted)
+  if (made.length === 0) return
+  const again = await store.aliases.setRollout(wanted).catch((error: unknown) => {
+    if (hasCode(error, 'PROMPT_NOT_FOUND', 'VERSION_NOT_FOUND')) return undefined
+    throw error
+  })
+  if (again && again[0]?.seq === made[0]?.seq && !isDeepStrictEqual(again, made))
+    throw new Error(`The same rollout again answers another: ${JSON.stringify({ made, again })}`)
+}
+
 type Deed = (store: Store, name: string, i: number) => Promise<unknown>
 
 /** Each as often as its number says, of all numbers. */
@@ -91,6 +107,7 @@ const DEEDS: Readonly<Record<string, readonly [share: number, deed: Deed]>> = {
     async (to, name) =>
       to.versions.setTag(name, await someVersion(name), rolloutOf(random.pick(ALIASES)), weightsOf(), author),
   ],
+  share: [10, (_, name, i) => share(name, i)],
   'delete rollout': [
     4,
     async (to, name) =>

@@ -1,4 +1,5 @@
 import { Conflict, hasCode, type Registry } from '@promptkeep/client'
+import { TAG } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
@@ -13,6 +14,7 @@ import {
   versionNumber,
   withRegistry,
 } from '../registry-command.ts'
+import { readSplit, splitWords } from '../split.ts'
 
 interface AliasFlags extends RegistryFlags {
   readonly expect?: number | 'none'
@@ -46,7 +48,7 @@ export const alias = (io: Io): Command =>
       if (flags.force && !flags.reason?.trim())
         throw new CliError('--force needs --reason: the history keeps why the policy was set aside')
       return withRegistry(io, flags, async (registry) => {
-        const move = flags.dryRun
+        const { tags, ...move } = flags.dryRun
           ? await rehearse(registry, name, moved, version, flags.expect)
           : await perform(registry, name, moved, version, flags)
         if (flags.json)
@@ -55,12 +57,19 @@ export const alias = (io: Io): Command =>
         io.out.write(
           `${name}@${moved}: ${from} -> v${move.to}${flags.dryRun ? '  (dry run: nothing moved)' : move.forced ? '  (forced)' : ''}\n`,
         )
+        const weights = readSplit(tags[`${TAG.rolloutPrefix}${moved}`], version)
+        if (weights !== undefined)
+          io.err.write(
+            `v${version} brings its rollout: ${splitWords(weights)}. End it: promptkeep rollout ${name} --alias ${moved} --end\n`,
+          )
       })
     })
 
 interface Moved {
   readonly from?: number | undefined
   readonly to: number
+  /** Of the version. */
+  readonly tags: Readonly<Record<string, string>>
   /** Against its policy. */
   readonly forced?: true
 }
@@ -72,7 +81,7 @@ async function perform(
   to: number,
   { expect, reason, evidence, force }: AliasFlags,
 ): Promise<Moved> {
-  await findVersion(registry, `${name}/${to}`)
+  const { tags } = await findVersion(registry, `${name}/${to}`)
   const change = await registry
     .setAlias(name, alias, to, {
       ...(expect === undefined ? {} : { expected: expect === 'none' ? null : expect }),
@@ -85,7 +94,7 @@ async function perform(
         ? unexpected(name, alias, expect, error)
         : error
     })
-  return { from: change.from, to, ...(change.forced && { forced: true }) }
+  return { from: change.from, to, tags, ...(change.forced && { forced: true }) }
 }
 
 async function rehearse(
@@ -96,10 +105,10 @@ async function rehearse(
   expect: AliasFlags['expect'],
 ): Promise<Moved> {
   const from = (await findPrompt(registry, name)).aliases[alias]
-  await findVersion(registry, `${name}/${to}`)
+  const { tags } = await findVersion(registry, `${name}/${to}`)
   if (expect !== undefined && expect !== (from ?? 'none'))
     throw unexpected(name, alias, expect, new Conflict('', from ?? null))
-  return { from, to }
+  return { from, to, tags }
 }
 
 function unexpected(name: string, alias: string, expect: number | 'none', conflict: unknown): CliError {

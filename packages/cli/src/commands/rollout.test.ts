@@ -169,6 +169,16 @@ describe('rollout', () => {
     expect((await cli.run('history', 'memory', '--limit', '1')).out).toContain('weights that cannot be read')
   })
 
+  it('a plain move to a version that has weights says that they are in force now', async () => {
+    await cli.run('rollout', 'memory', '1=90', '2=10')
+    expect((await cli.run('alias', 'memory', 'production', '3')).err).toBe('')
+    expect(await cli.run('alias', 'memory', 'production', '1')).toEqual({
+      code: 0,
+      out: 'memory@production: v3 -> v1\n',
+      err: 'v1 brings its rollout: v1 90 %, v2 10 %. End it: promptkeep rollout memory --alias production --end\n',
+    })
+  })
+
   it('says of weights on a version that the alias does not point at that they do nothing', async () => {
     await setTag('2', '{"3":50}')
     expect((await cli.run('show', 'memory/2')).out).toContain(
