@@ -80,13 +80,15 @@ export interface SeedReport {
   readonly failed: readonly string[]
 }
 
-/** For readiness: what the registry said last, and what fell back. */
+/** For readiness: what the registry said last, and what was served in place of its answer. */
 export interface RegistryStatus {
   readonly state: 'unknown' | 'up' | 'down'
   readonly lastError?: { readonly code: string; readonly message: string; readonly at: number }
   readonly lastFallback?: {
     readonly prompt: string
     readonly alias?: string
+    /** What was served instead: `stale`, `snapshot` or `default`. */
+    readonly source: string
     readonly code: string
     readonly message: string
     readonly at: number

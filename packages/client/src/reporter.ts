@@ -57,8 +57,9 @@ export function createReporter({ logger, now }: { logger: Logger; now: () => num
       const asked = 'chain' in wanted ? { alias: wanted.chain.join(',') } : wanted
       const code = isRegistryError(cause) ? cause.code : 'UNAVAILABLE'
       const message = cause instanceof Error ? cause.message : String(cause)
-      lastFallback = { prompt: name, ...('alias' in asked && asked), code, message, at: now() }
+      lastFallback = { prompt: name, ...('alias' in asked && asked), source, code, message, at: now() }
       const kind = isOutage(cause) ? 'outage' : 'other'
+      if (kind === 'outage') state = 'down' // also before the request itself has given up
       const isNoted = source !== 'default' && hasCode(cause, 'DIGEST_MISMATCH', 'VERSION_NOT_FOUND')
       if (isNoted ? noted.has(message) : warned.get(name) === kind) return
       if (isNoted) noted.add(message)
