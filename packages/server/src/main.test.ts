@@ -98,6 +98,13 @@ describe('stop', () => {
     expect(await isListening(portOf(server))).toBe(false)
     agent.destroy()
   })
+  it('is not held by a connection on which nothing was ever sent', async () => {
+    const server = await started({ SHUTDOWN_GRACE_MS: '60000' })
+    const socket = connect(portOf(server), '127.0.0.1').on('error', () => {})
+    await once(socket, 'connect')
+    await Promise.all([once(socket, 'close'), server.stop()])
+  })
+
   it('lets a request that runs finish', async () => {
     const server = await started()
     const body = JSON.stringify({ name: 'late' })

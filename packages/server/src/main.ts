@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import type { Logger } from '@promptkeep/client/protocol'
@@ -77,6 +78,7 @@ async function startLocked(
     maxStreams: config.MAX_STREAMS,
   })
   const server = await listen(app.fetch, config)
+  const silent = silentSockets(server)
   const url = urlOf(server)
   await lock?.announce(url)
   log.info({ url, version: VERSION }, 'server.started')
@@ -86,7 +88,10 @@ async function startLocked(
     log.info({ url }, 'server.stopping')
     endStreams() // 1. streams would go on for ever
     const closed = promisify(server.close.bind(server))() // 2. take nothing new, finish what runs
-    const sweep = setInterval(() => server.closeIdleConnections(), 50) // else keep-alive holds it for seconds
+    const sweep = setInterval(() => {
+      server.closeIdleConnections() // else keep-alive holds it for seconds
+      for (const socket of silent()) socket.destroy()
+    }, 50)
     const cut = setTimeout(() => server.closeAllConnections(), config.SHUTDOWN_GRACE_MS) // never hang a deploy
     await closed.finally(() => {
       clearInterval(sweep)
@@ -103,6 +108,19 @@ async function startLocked(
       return stopping
     },
   }
+}
+
+/**
+ * Connections on which nothing was ever sent: clients open some ahead. Node does not count them as idle.
+ * @returns those that there are now
+ */
+function silentSockets(server: Server): () => Socket[] {
+  const open = new Set<Socket>()
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  return () => [...open].filter(({ bytesRead }) => bytesRead === 0)
 }
 
 /** One server a SQLite file. @throws {StartError} naming the one that has it @throws {SqlError} */
