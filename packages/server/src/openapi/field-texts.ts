@@ -26,6 +26,10 @@ export const FIELD_TEXTS: Readonly<Record<string, FieldText>> = {
   ),
   version: said('number of the version: 1 to 2147483647', 3),
   expected: said('compare-and-set: the version that the alias must say now, null: it must be unset', 2),
+  weights: said(
+    'share of each version in percent: above 0, at most two decimals, 100 in all; one version with 100 ends a rollout',
+    { 2: 90, 3: 10 },
+  ),
   reason: said(
     `why, for the change log: at most ${LIMIT.message} characters, and no token in it`,
     'answers were too long',

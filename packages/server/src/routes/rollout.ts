@@ -19,14 +19,7 @@ const Wanted = z.object(
   {
     name: anyPromptName,
     alias: settableAlias,
-    weights: weights.openapi({
-      description:
-        'Share of each version in percent, above 0 and with at most two decimals; they sum to 100. One version with 100 ' +
-        'ends a rollout.',
-      example: { '5': 90, '6': 10 },
-      minProperties: 1,
-      maxProperties: 20,
-    }),
+    weights: weights.openapi({ minProperties: 1, maxProperties: 20 }),
     expected: expectedVersion.optional(),
     reason: note.optional(),
     evidence: note.optional(),
