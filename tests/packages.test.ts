@@ -120,6 +120,10 @@ describe.skipIf(runtimesSkip !== '')(`the packed packages ${runtimesSkip}`, { ti
         const options = { ...shared, lib: ['es2022', 'dom'], types: [] }
         await expect(compile(wrong, options)).rejects.toThrow(/TS2322.*number.*string/)
       })
+      it('knows the right uses of a typed registry from the wrong ones', async () => {
+        const uses = await readFile(join(import.meta.dirname, 'types/typed-registry.ts'), 'utf8')
+        expect(await compile(uses, { ...shared, lib: ['es2022', 'dom'], types: [] })).toBe('')
+      })
       it('checks a program that imports all packages', async () => {
         // The types of hono need TypeScript 5.7: with 5.6 the files of others are not looked at.
         const skipLibCheck = name === 'TypeScript 5.6'
