@@ -72,6 +72,7 @@ describe('bad input is refused before the first request', () => {
     ['a bad signal', load('memory', { signal: {} }), /^signal must be an AbortSignal/],
     ['a bad age', load('memory', { maxAgeMs: 'x' }), /^maxAgeMs/],
     ['a bad key', load('memory', { key: 1 }), /^key must be a text/],
+    ['an empty key', load('memory', { key: '' }), /^key must be a text of at least one character; got ""$/],
     ['a bad allowMissing', load('memory', { allowMissing: 1 }), /^allowMissing/],
     ['bad log fields', load('memory', { logFields: 'x' }), /^logFields/],
     ['names that are no list', (r) => r.loadSet('memory' as never), /^names must be a list/],
