@@ -1,5 +1,5 @@
 import type { Admitted } from './admission.ts'
-import { type Breaker, FIRST_PAUSE_MS, LONGEST_PAUSE_MS, type Probe } from './breaker.ts'
+import type { Breaker, Probe } from './breaker.ts'
 import { type Cache, createCache, type Slot } from './cache.ts'
 import { withDeadline } from './deadline.ts'
 import { brokenTransport, isAbsence, isOutage, isRegistryError, type RegistryError } from './errors.ts'
@@ -15,6 +15,7 @@ import {
   prefixOf,
   type Wanted,
 } from './question.ts'
+import { createRefusals } from './refusals.ts'
 import type { LastGood } from './snapshot-keeper.ts'
 import type { Timers } from './timers.ts'
 import type { Transport } from './transport.ts'
@@ -143,10 +144,7 @@ export function createLoader(options: LoaderOptions): Loader {
   })
   void admission()
   const admit: LoaderInside['admit'] = async (version) => (await admission())(version)
-  const refusals = new Map<
-    string,
-    { readonly error: RegistryError; readonly pauseMs: number; readonly at: number }
-  >()
+  const refusals = createRefusals({ now, maxEntries })
   const absenceTtlMs = Math.min(ttlMs, LONGEST_ABSENCE_TTL_MS)
   const heard: LoaderInside['heard'] = (key, version) => lastGood?.heard(key, version)
   let live: LiveWindow | undefined
@@ -282,7 +280,7 @@ export function createLoader(options: LoaderOptions): Loader {
     timeoutMs: number,
     { isHurried, canDoWithout }: Patience,
   ): Promise<Found | Error> {
-    if (canDoWithout) throwIfRefused(key)
+    if (canDoWithout) refusals.throwIfRecent(key.text)
     for (;;) {
       const leave = cache.isAsking(key.text) || breaker.mayAsk()
       if (leave) {
@@ -312,7 +310,7 @@ export function createLoader(options: LoaderOptions): Loader {
           : transport.findByVersion(key.name, key.version, { signal, timeoutMs, retry }),
       ).catch(asRegistryError)
       const entry = await admit(version).catch(asRegistryError)
-      refusals.delete(key.text)
+      refusals.forget(key.text)
       dropOlderNamesake(version)
       onAnswer(key.name)
       if (entry.defect) onTrouble(entry.defect)
@@ -324,30 +322,14 @@ export function createLoader(options: LoaderOptions): Loader {
       else onAnswer()
       if (isAbsence(error)) heard(key, undefined)
       else onTrouble(error)
-      if (isOutage(error) || isAbsence(error)) refusals.delete(key.text)
-      else refused(key, error)
+      if (isOutage(error) || isAbsence(error)) refusals.forget(key.text)
+      else refusals.note(key.text, error)
       throw error
     }
   }
 
   const asRegistryError = (thrown: unknown): never => {
     throw isRegistryError(thrown) ? thrown : brokenTransport(address, thrown)
-  }
-
-  /** A refusal (a revoked token, a version that cannot be read) is told of one key, and paid for once as an outage is. */
-  function refused(key: Key, error: RegistryError): void {
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * (refusals.get(key.text)?.pauseMs ?? FIRST_PAUSE_MS / 2))
-    refusals.delete(key.text)
-    refusals.set(key.text, { error, pauseMs, at: now() })
-    const [oldest] = refusals.keys()
-    if (refusals.size > maxEntries && oldest !== undefined) refusals.delete(oldest)
-  }
-
-  function throwIfRefused(key: Key): void {
-    const known = refusals.get(key.text)
-    const ageMs = known ? now() - known.at : -1
-    // A clock that was set back must not make the pause longer.
-    if (known && ageMs >= 0 && ageMs < known.pauseMs) throw known.error
   }
 
   /** A version of the same number from before its prompt was deleted and made anew. */
