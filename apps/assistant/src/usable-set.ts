@@ -55,7 +55,7 @@ export function createUsableSets({
         }
         if (isOverride) continue
         warned.set(name, version)
-        last = { ...where, code: 'INVALID_INPUT', message: reason, at: now() }
+        last = { ...where, source: 'default', code: 'INVALID_INPUT', message: reason, at: now() }
       }
       return replaced.size === 0 ? set : withReplaced(set, replaced)
     },
