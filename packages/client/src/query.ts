@@ -49,7 +49,8 @@ export function readQuery(
     )
   }
   if (version !== undefined) checkVersion(version)
-  if (key !== undefined && (typeof key !== 'string' || key === '')) refuse('key', key, 'a text of at least one character')
+  if (key !== undefined && (typeof key !== 'string' || key === ''))
+    refuse('key', key, 'a text of at least one character')
   if (maxAgeMs !== undefined && !isAtLeast(maxAgeMs, 0)) {
     refuse('maxAgeMs', maxAgeMs, 'a number of milliseconds from 0')
   }
