@@ -3,6 +3,7 @@ import { alias } from './commands/alias.ts'
 import { backup } from './commands/backup.ts'
 import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
+import { fleet } from './commands/fleet.ts'
 import { generate } from './commands/generate.ts'
 import { history } from './commands/history.ts'
 import { lintCommand } from './commands/lint.ts'
@@ -24,7 +25,22 @@ import { whoami } from './commands/whoami.ts'
 import type { Io } from './io.ts'
 
 const COMMANDS = [
-  ...[serve, list, show, register, alias, rollout, rollback, diff, history, resolve, status, push, pull],
+  ...[
+    serve,
+    list,
+    show,
+    register,
+    alias,
+    rollout,
+    rollback,
+    diff,
+    history,
+    resolve,
+    fleet,
+    status,
+    push,
+    pull,
+  ],
   ...[lintCommand, snapshot, evalCommand, generate],
   ...[token, policy, whoami, backup, restore],
 ]

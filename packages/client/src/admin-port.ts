@@ -1,3 +1,4 @@
+import type { Fleet, FleetQuery } from './admin-fleet.ts'
 import type { Identity, MadeToken, Policy, Resolution, Token } from './admin-wire.ts'
 import type { LogEvent } from './follow-changes.ts'
 import type { Env } from './platform.ts'
@@ -106,6 +107,8 @@ export interface Admin {
    * @returns The changes in their order; none where the alias says that already. @throws {Conflict}
    */
   rollout(rollout: Rollout, limits?: RequestOptions): Promise<readonly Change[]>
+  /** What runs where, as instances that follow report it. Refused on stock MLflow. */
+  fleet(query?: FleetQuery, limits?: RequestOptions): Promise<Fleet>
   readonly tokens: {
     /** Never sent twice: when the answer is lost, `list` tells whether it was made. */
     create(

@@ -3,6 +3,7 @@
  * at another time, rollbacks, tokens and policies. Nothing here caches, and nothing falls back.
  * @module
  */
+import { toFleet } from './admin-fleet.ts'
 import type { Admin, AdminOptions, Rollback } from './admin-port.ts'
 import { checkRollout, stockRollout } from './admin-rollout.ts'
 import { stockLog, stockResolve, stockRollback } from './admin-stock.ts'
@@ -27,6 +28,7 @@ import { checkNote } from './validate.ts'
 import { readList, readRecord } from './wire.ts'
 import { toPage } from './wire-lists.ts'
 
+export { type Fleet, type FleetInstance, type FleetQuery, isBehind, type Reach } from './admin-fleet.ts'
 export type * from './admin-port.ts'
 export type { Identity, MadeToken, Policy, Resolution, ResolvedPrompt, Token } from './admin-wire.ts'
 export { type Connection, readConnection } from './connection.ts'
@@ -150,6 +152,12 @@ export function createAdmin(options: AdminOptions = {}): Admin {
         if (tools.server.server === 'mlflow') return stockRollout(checked, tools)
         return readList(await call(tools, 'rollouts', request), 'changes').map(toChange)
       })
+    },
+
+    async fleet({ prompt, alias, app } = {}, limits) {
+      if (prompt !== undefined) checkName(prompt, 'prompt')
+      const query = { prompt, alias, app }
+      return toFleet(await ours('fleet', { method: 'GET', path: 'fleet', query }, limits))
     },
 
     tokens: {
