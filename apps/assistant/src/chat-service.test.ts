@@ -172,7 +172,7 @@ describe('a turn', () => {
 describe('a version that no agent can use', () => {
   it.each([
     { what: 'with a variable', template: 'Hello {{ name }}.', says: 'name' },
-    { what: 'with logic', template: 'Be {% if x %}brief{% endif %}.', says: 'version 2' },
+    { what: 'with logic that nobody renders', template: 'Be {% set x = 1 %}brief.', says: 'version 2' },
     { what: 'of type chat', template: [{ role: 'system', content: 'Be brief.' }], says: 'chat prompt' },
   ])('$what: the bundled text answers, one warning says why, and readiness tells it', async (given) => {
     const { say, transport, lines, prompts } = await setup()

@@ -88,7 +88,7 @@ describe('usage', () => {
 
 describe('help', () => {
   const VERBS =
-    /^(append|ask|bring|check|compare|copy|give|keep|let|list|listen|judge|make|open|overwrite|pass|point|print|pull|push|put|read|record|refuse|register|restore|run|say|set|share|show|tag|take|tell|use|write|exit) /i
+    /^(append|ask|bring|check|compare|copy|give|keep|let|list|listen|judge|make|open|overwrite|pass|point|print|pull|push|put|read|record|refuse|register|restore|run|say|set|share|show|tag|take|tell|use|wait|write|exit) /i
 
   it('tells everything in one mood, without a full stop', async () => {
     const { createProgram } = await import('./program.ts')

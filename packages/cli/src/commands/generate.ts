@@ -34,11 +34,11 @@ export const generate = (io: Io): Command =>
     'generate memory weather --from registry --alias staging',
   )
     .argument('[names...]', 'only these prompts (default: all)')
-    .option('--from <source>', 'the folder of the prompt files, or "registry"', DEFAULT_DIR)
-    .option('--out <file>', 'the file to write', DEFAULT_OUT)
+    .option('--from <source>', 'read this folder of prompt files, or "registry"', DEFAULT_DIR)
+    .option('--out <file>', 'write this file', DEFAULT_OUT)
     .option(
       '--alias <aliases>',
-      'by commas: of files, the aliases that they have besides production; of a registry, the aliases whose text counts, before production',
+      'let these aliases be known besides production, by commas; of a registry their texts count before its',
       aliasList,
       [],
     )
