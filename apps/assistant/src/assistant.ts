@@ -1,4 +1,5 @@
 import { createRegistry, type Logger, type Registry } from '@promptkeep/client'
+import { snapshotFile } from '@promptkeep/client/snapshot'
 import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import type { SpecialistTools } from './agents/context.ts'
@@ -62,6 +63,7 @@ export async function createAssistant(config: Config, deps: AssistantDeps): Prom
     strict: deps.strictPrompts ?? false,
     logger: registryLog(log),
     env: deps.env,
+    ...(config.PROMPT_SNAPSHOT_FILE ? { snapshot: snapshotFile(config.PROMPT_SNAPSHOT_FILE) } : {}),
     promptsFolder: 'apps/assistant/prompts', // where people edit, as the command line is run: from the repository
   })
   const prompts = createPromptService({

@@ -65,8 +65,8 @@ export async function runAssistant(
 
   try {
     signal.throwIfAborted()
-    const alias = request.promptAlias
-    run = await deps.prompts.loadRun({ correlationId, alias, fresh: alias !== undefined, signal })
+    const { promptAlias: alias, rolloutKey: key } = request
+    run = await deps.prompts.loadRun({ correlationId, alias, key, fresh: alias !== undefined, signal })
     const pinned = run
     model = deps.models.settingsFor('Assistant', [run.get('orchestrator-base')], settings).model
     const context: AssistantContext = {

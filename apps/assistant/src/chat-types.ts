@@ -18,6 +18,8 @@ export interface TurnRequest {
   readonly maxTokens?: number | undefined
   /** Alias chain of this turn; its set is asked for anew. */
   readonly promptAlias?: readonly string[] | undefined
+  /** Whose side of a rollout this turn is on. Absent: the versions that the aliases point at, as evals judge them. */
+  readonly rolloutKey?: string | undefined
   readonly correlationId: string
   /** Ends the turn: whoever asked has gone. */
   readonly signal: AbortSignal

@@ -66,6 +66,8 @@ const Environment = z.object({
   MLFLOW_TRACKING_URI: httpUrl.default('http://127.0.0.1:5055'),
   PROMPT_CACHE_TTL_SECONDS: decimal('0 or more seconds', 0, 31_536_000).default(300),
   PROMPT_ALIAS: aliasChain.default(['production']),
+  /** Absent: nothing of the registry is kept on the disk. */
+  PROMPT_SNAPSHOT_FILE: z.string().optional(),
   ALLOW_PROMPT_OVERRIDE: flag.default(false),
   /** Absent: the demo model answers. */
   OPENAI_API_KEY: z.string().optional(),

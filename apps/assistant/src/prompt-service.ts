@@ -5,6 +5,7 @@ import type {
   ModelConfig,
   Prompt,
   PromptSet,
+  PromptSource,
   PromptVersion,
   Registry,
   RegistryStatus,
@@ -33,6 +34,8 @@ export interface RunRequest {
   readonly correlationId: string
   /** Alias chain of this run; default: the registry's own. */
   readonly alias?: readonly string[] | undefined
+  /** Whose side of a rollout: the same key gets the same versions. Absent: the versions that the aliases point at. */
+  readonly key?: string | undefined
   /** Ask the registry now, whatever the cache holds: an eval's evidence must not be older than the eval. */
   readonly fresh?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -41,6 +44,11 @@ export interface RunRequest {
 export interface PromptService {
   /** Makes what the registry lacks, in a budget of 5 s; what failed the registry tries again in the background. */
   seedPrompts(): Promise<SeedReport>
+  /**
+   * From now on a moved alias is in the next run at once, and the registry is told what runs here. Does not wait for the
+   * registry; ends when it is closed.
+   */
+  follow(instance: { readonly app: string; readonly instance: string }): Promise<void>
   /** The text, unrendered. @throws {RegistryError} `INVALID_INPUT` for a chat prompt. */
   loadPrompt(name: string, alias?: string | readonly string[]): Promise<string>
   loadPromptVersion(name: string, alias?: string | readonly string[]): Promise<PromptVersionInfo>
@@ -86,6 +94,9 @@ export const registryLog = (log: Logger): Logger => ({
   error: (fields, event) => log.error(fields, event),
 })
 
+/** Not what this process heard from the registry: the bundled text, or what an earlier process heard. */
+const isOlder = (source: PromptSource | undefined) => source === 'default' || source === 'snapshot'
+
 export function createPromptService(options: PromptServiceOptions): PromptService {
   const { registry, log, defaults, now = Date.now } = options
   const usableSets = createUsableSets({ defaults, log, now })
@@ -98,9 +109,10 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
   /** The registry's own note may be of a request with an override that ran beside this one. */
   function noteFallback({ names, versions }: PromptSet) {
     const { lastFallback } = registry.status()
-    const name = names.find((each) => versions[each]?.source === 'default')
-    if (!name || !lastFallback) return
-    ownFallback = { ...lastFallback, prompt: name, at: now() }
+    const name = names.find((each) => isOlder(versions[each]?.source))
+    const source = name && versions[name]?.source
+    if (!source || !lastFallback) return
+    ownFallback = { ...lastFallback, prompt: name, source, at: now() }
   }
 
   /** Asks once whether the registry is back: without it, only the next chat would find out. */
@@ -129,6 +141,9 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
 
   return {
     seedPrompts: () => registry.seed(),
+    async follow(report) {
+      await registry.follow({ report })
+    },
     async loadPrompt(name, alias) {
       const { template, version } = await load(name, alias)
       if (typeof template === 'string') return template
@@ -149,10 +164,9 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
       if (!inside) return Object.fromEntries(lastLoaded)
       return Object.fromEntries(PROMPT_NAMES.map((name) => [name, inside.run.get(name).version]))
     },
-    async loadRun({ correlationId, alias, fresh, signal }) {
+    async loadRun({ correlationId, alias, key, fresh, signal }) {
       const set = await registry.loadSet(PROMPT_NAMES, {
-        alias,
-        signal,
+        ...{ alias, key, signal },
         maxAgeMs: fresh ? 0 : undefined,
         logFields: { correlationId },
       })

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { hostname } from 'node:os'
 import { promisify } from 'node:util'
 import { serve } from '@hono/node-server'
 import type { SeedReport } from '@promptkeep/client'
@@ -26,11 +27,18 @@ export class StartError extends Error {
   }
 }
 
+/** The same after a restart, and another for each that runs; of the characters that a fleet takes. */
+const instanceName = (port: number) =>
+  `${hostname()
+    .replaceAll(/[^\w.-]/g, '-')
+    .slice(0, 80)}:${port}`
+
 /** There is no log-in yet, so nothing but this machine may reach it. */
 const HOST = '127.0.0.1'
 
 /**
- * Database, then seeding within its budget, then the port. A registry that is down costs a warning, not the start.
+ * Database, then seeding within its budget, then the port; the registry is followed from then on. One that is down costs
+ * a warning, not the start.
  * @throws {SqlError} for the database, {@link StartError} for the port.
  */
 export async function start(config: Config, deps: AssistantDeps): Promise<RunningAssistant> {
@@ -53,7 +61,9 @@ export async function start(config: Config, deps: AssistantDeps): Promise<Runnin
     await assistant.close()
     throw error
   })
-  const url = `http://${HOST}:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const url = `http://${HOST}:${port}`
+  await prompts.follow({ app: 'assistant', instance: instanceName(port) })
   log.info({ url, model: model.name, isDemo: model.isDemo }, 'assistant.started')
 
   async function stop() {

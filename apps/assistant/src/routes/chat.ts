@@ -25,7 +25,7 @@ const MAX_ALIASES = 8
 export function chatRoutes({ chat, allowedModels, allowPromptOverride, heartbeatMs, log }: ChatRouteDeps) {
   const Body = bodyOf(allowedModels)
   return new Hono<Env>().post('/chat', async (c) => {
-    const correlationId = c.get('correlationId')
+    const { correlationId, userId } = c.var
     const promptAlias = readAliasHeader(c.req.header(ALIAS_HEADER), allowPromptOverride)
     const body = await readJson(c, Body).catch((error: unknown) => {
       log.warn({ correlationId, reason: error instanceof Error ? error.message : '' }, 'chat.refused')
@@ -34,7 +34,8 @@ export function chatRoutes({ chat, allowedModels, allowPromptOverride, heartbeat
     const gone = new AbortController()
     c.req.raw.signal.addEventListener('abort', () => gone.abort(), { once: true })
     const turn = await chat.start({
-      ...{ userId: c.get('userId'), message: body.message, correlationId, promptAlias, signal: gone.signal },
+      ...{ userId, message: body.message, correlationId, promptAlias, signal: gone.signal },
+      rolloutKey: userId, // over all conversations: who is shown a new version keeps it
       ...{ conversationId: body.conversation_id ?? undefined, greetingId: body.greeting_id ?? undefined },
       ...{ model: body.model ?? undefined, maxTokens: body.max_tokens ?? undefined },
       ...{ isRetry: body.retry ?? false },

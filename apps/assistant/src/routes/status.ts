@@ -19,7 +19,7 @@ export function statusRoutes({ registryStatus, checkDatabase, model, now }: Stat
   return new Hono<Env>()
     .get('/health', (c) => c.json({ status: 'healthy', timestamp: iso(now()) }))
     .get('/ready', async (c) => {
-      const { state, lastError, lastFallback, drifted } = registryStatus()
+      const { state, live, lastError, lastFallback, drifted } = registryStatus()
       const database = await checkDatabase().then(
         () => 'up' as const,
         () => 'down' as const,
@@ -32,7 +32,7 @@ export function statusRoutes({ registryStatus, checkDatabase, model, now }: Stat
         {
           ...{ status, database },
           registry: {
-            ...{ state, drifted },
+            ...{ state, live: live ?? null, drifted },
             last_error: lastError ? { ...lastError, at: iso(lastError.at) } : null,
             last_fallback: lastFallback ? { ...lastFallback, at: iso(lastFallback.at) } : null,
           },
