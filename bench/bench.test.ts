@@ -75,8 +75,9 @@ it('shows what a growing registry costs', { timeout: 120_000 }, async () => {
 it('tells every reader of the stream every move, with its text', { timeout: 120_000 }, async () => {
   const { stdout, figures } = await runSmall('live')
   expect(stdout).toContain('| 20 readers, 4 moves |')
-  const { thousand, many } = figures
+  const { thousand, many, loads } = figures
   expect(thousand.alone).toMatchObject({ readers: 20, moves: 4, wrong: 0 })
   expect(thousand.beside).toMatchObject({ readers: 20, moves: 4, wrong: 0 })
   expect(many.latency).toMatchObject({ readers: 100, moves: 3, wrong: 0 })
+  expect(loads).toMatchObject({ moves: 10, wrong: 0, fromCache: 10 })
 })

@@ -4,7 +4,8 @@ import { connect, type Socket } from 'node:net'
 import { cpus, release } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Said } from './clients/sse-reader.ts'
+import type { Seen } from './live/follower.ts'
+import type { Said } from './live/sse-reader.ts'
 import { type MeasuredServer, startOurs } from './servers.ts'
 
 /*
@@ -14,8 +15,8 @@ import { type MeasuredServer, startOurs } from './servers.ts'
 const { values } = parseArgs({ options: { small: { type: 'boolean' }, json: { type: 'string' } } })
 const root = join(import.meta.dirname, '..')
 const size = values.small
-  ? { readers: 20, processes: 2, moves: 4, many: 100, warmUp: 2 }
-  : { readers: 1_000, processes: 4, moves: 50, many: 10_000, warmUp: 5 }
+  ? { readers: 20, processes: 2, moves: 4, many: 100, warmUp: 2, loads: 10 }
+  : { readers: 1_000, processes: 4, moves: 50, many: 10_000, warmUp: 5, loads: 300 }
 /** As long as a middling system prompt. */
 const text = (version: number) =>
   `You are careful assistant number ${version}. ${'Answer {{ question }} in plain words. '.repeat(50)}`
@@ -46,7 +47,7 @@ async function startReaders(url: string, count: number, processes: number): Prom
     const some = Math.min(each, count - index * each)
     return spawn(
       process.execPath,
-      ['--import', 'tsx', join(root, 'bench/clients/sse-reader.ts'), url, String(some)],
+      ['--import', 'tsx', join(root, 'bench/live/sse-reader.ts'), url, String(some)],
       { cwd: root, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
     )
   })
@@ -137,6 +138,50 @@ async function measureMoves(server: MeasuredServer, readers: Readers, moves: num
   }
 }
 
+interface FollowedLoads extends Omit<Latency, 'readers' | 'lastMs'> {
+  /** Of the loads that were the first to give the new text: none asked for it. */
+  readonly fromCache: number
+}
+
+/** From a move to the first load of a following client, in a process of its own, that gives the new text. */
+async function measureLoads(url: string, moves: number): Promise<FollowedLoads> {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'bench/live/follower.ts'), url], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  let hear = (_said: Seen | 'ready') => {}
+  child.on('message', (said: Seen | 'ready') => hear(said))
+  const next = () =>
+    new Promise<Seen | 'ready'>((resolve) => {
+      hear = resolve
+    })
+  await next()
+  const sent: number[] = []
+  const acknowledged: number[] = []
+  let fromCache = 0
+  let wrong = 0
+  for (let index = 0; index < size.warmUp + moves; index++) {
+    const version = (index % 2) + 1
+    const seen = next()
+    const sentAt = now()
+    const body = { name: 'bench', alias: 'production', version }
+    await post(url, '/api/promptkeep/1.0/alias', body)
+    const answeredAt = now()
+    if (index === 0) continue // it was there already, or not: from here on each move is another version
+    const said = (await seen) as Seen
+    if (said.version !== version) wrong++
+    if (index < size.warmUp) continue
+    sent.push(said.at - sentAt)
+    acknowledged.push(said.at - answeredAt)
+    if (said.source === 'cache') fromCache++
+    await pause(10)
+  }
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.disconnect()
+  await gone
+  return { moves, sent: quantiles(sent), acknowledged: quantiles(acknowledged), fromCache, wrong }
+}
+
 function quantiles(numbers: readonly number[]): Quantiles {
   const sorted = numbers.toSorted((a, b) => a - b)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
@@ -206,6 +251,12 @@ const many = await withServer(async (server) => {
   return { idleMiB, openMiB, latency }
 })
 
+const loads = await withServer(async (server) => {
+  const body = { name: 'bench', alias: 'production', version: 2 }
+  await post(server.url, '/api/promptkeep/1.0/alias', body)
+  return measureLoads(server.url, size.loads)
+})
+
 const perStreamKiB = ((many.openMiB - many.idleMiB) * 1024) / size.many
 const ms = (value: number) => value.toFixed(1)
 const row = (what: string, { sent, acknowledged, lastMs }: Latency) =>
@@ -219,6 +270,10 @@ ${row(`${size.readers} readers, ${thousand.alone.moves} moves`, thousand.alone)}
 ${row('the same, and one that never reads', thousand.beside)}
 ${row(`${size.many} readers, 3 moves`, many.latency)}
 
+| from a move to the first \`load\` of a following client that gives its text, in ms | p50 from its answer | p99 | p50 from its request | p99 |
+|---|--:|--:|--:|--:|
+| ${loads.moves} moves, ${loads.fromCache} of the loads without a request | ${ms(loads.acknowledged.p50)} | ${ms(loads.acknowledged.p99)} | ${ms(loads.sent.p50)} | ${ms(loads.sent.p99)} |
+
 | memory of the server in MiB | |
 |---|--:|
 | ${size.readers} streams, before and after ${2 * (size.moves + size.warmUp)} moves | ${thousand.beforeMiB.toFixed(0)} and ${thousand.afterMiB.toFixed(0)} |
@@ -226,4 +281,4 @@ ${row(`${size.many} readers, 3 moves`, many.latency)}
 | ${size.many} streams more | ${many.openMiB.toFixed(0)}, so ${perStreamKiB.toFixed(1)} KiB a stream |
 `)
 if (values.json)
-  await writeFile(values.json, JSON.stringify({ machine, thousand, many, perStreamKiB }, null, 2))
+  await writeFile(values.json, JSON.stringify({ machine, thousand, many, loads, perStreamKiB }, null, 2))

@@ -82,6 +82,7 @@ function adminOf(transport: MemoryTransport): Admin {
     resolve: none,
     rollback: none,
     rollout: none,
+    fleet: none,
     tokens: { create: none, list: none, revoke: none },
     policies: { list: none, set: none, remove: none },
   }
