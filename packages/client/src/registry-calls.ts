@@ -10,7 +10,6 @@ import type { Registry } from './registry-api.ts'
 import { createRunStorage } from './run.ts'
 import { createSeeder, type SeederOptions } from './seeder.ts'
 import { DEFAULT_TRACKING_URI, readDefaults, type Settings } from './settings.ts'
-import { checkRenderable } from './template-lint.ts'
 import type { RequestOptions, VersionDraft } from './transport.ts'
 import { checkDraft, checkDrafts, checkNote } from './validate.ts'
 
@@ -109,9 +108,7 @@ export function createCalls(deps: CallsDeps): Calls {
     async register(draft, given = {}) {
       const checked = checkDraft(draft)
       const version = await ask(checked.name, given, async (limits) => {
-        const whole = await withParts(checked, limits)
-        await checkRenderable(whole.template) // what no client can render must not become a version
-        return transport.register(whole, limits)
+        return transport.register(await withParts(checked, limits), limits)
       })
       loader.written(version.name, { version: version.version })
       return version
