@@ -133,8 +133,12 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
     return correlationId === undefined ? {} : { correlationId }
   }
 
-  async function load(name: string, alias?: string | readonly string[]): Promise<Prompt> {
-    const prompt = await registry.load(name, { alias, logFields: logFields() })
+  async function load(
+    name: string,
+    alias?: string | readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Prompt> {
+    const prompt = await registry.load(name, { alias, signal, logFields: logFields() })
     lastLoaded.set(name, prompt.version)
     return prompt
   }
@@ -171,7 +175,11 @@ export function createPromptService(options: PromptServiceOptions): PromptServic
         logFields: { correlationId },
       })
       if (alias === undefined) noteFallback(set)
-      const usable = await usableSets.from(set, { correlationId, isOverride: alias !== undefined })
+      const usable = await usableSets.from(set, {
+        correlationId,
+        isOverride: alias !== undefined,
+        pointedAt: key === undefined ? undefined : (name) => load(name, alias, signal),
+      })
       for (const name of usable.names) lastLoaded.set(name, usable.get(name).version)
       return createRunPrompts(usable)
     },
