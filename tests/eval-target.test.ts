@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createRegistry } from '@promptkeep/client'
+import { createAdmin } from '@promptkeep/client/admin'
 import { silent } from '@promptkeep/client/protocol'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createAssistant } from '../apps/assistant/src/assistant.ts'
@@ -52,6 +53,23 @@ describe('the assistant as a target', () => {
     expect(result.messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant'])
     expect(result.toolCalls).toHaveLength(4)
     expect(result.usage.requests).toBe(8)
+  })
+
+  it('judges what the alias points at, also while that is shared among users', async () => {
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const client = createRegistry({ trackingUri: server.url, env: {}, defaults: PROMPT_DEFAULTS })
+    onTestFinished(() => client.close())
+    await client.seed()
+    const name = 'orchestrator-base'
+    await client.register({ name, template: 'Be brief.' })
+    await createAdmin({ trackingUri: server.url, env: {} }).rollout({ name, weights: { 1: 10, 2: 90 } })
+    const target = await open(server.url)
+    for (const tenant of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
+      const result = await target.run({ id: tenant, input: 'hello' }, options(tenant))
+      expect(result.error).toBeUndefined()
+      expect(result.prompts[name]).toMatchObject({ version: 1, alias: 'production' })
+    }
   })
 
   it('leaves nothing of a tenant behind, and isolates one from another', async () => {
