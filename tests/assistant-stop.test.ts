@@ -5,7 +5,7 @@ import { startModelEndpoint } from '../apps/assistant/src/model-endpoint.ts'
 import { startRegistry } from './support/registry.ts'
 
 it.each(['SIGINT', 'SIGTERM'] as const)(
-  '%s in the middle of an answer ends the stream, then the process',
+  '%s in the middle of an answer, with the registry followed, ends the stream, then the process',
   async (signal) => {
     const registry = await startRegistry()
     onTestFinished(() => registry.stop())
@@ -40,6 +40,7 @@ it.each(['SIGINT', 'SIGTERM'] as const)(
       body: JSON.stringify({ message: 'Good evening' }),
     })
     const body = stream.text()
+    await expect.poll(() => log, { timeout: 15_000 }).toMatch(/"state":"live".*"live\.changed"/)
     child.kill(signal)
     expect(await body).toMatch(/^event: error$/m)
     expect(await exited).toBe(0)
