@@ -74,7 +74,6 @@ const assistant = await launch('assistant', ['apps/assistant/dist/main.js'], {
 })
 
 const where = registry === 'http://127.0.0.1:5055' ? '' : ` --tracking-uri ${registry}`
-const ttl = process.env.PROMPT_CACHE_TTL_SECONDS?.trim()
 process.stdout.write(`
 Registry   ${registry}${external ? '  (MLFLOW_TRACKING_URI; not started here)' : ''}
 Assistant  ${assistant}
@@ -85,7 +84,7 @@ Three things to try
   2. Edit the line "Tone: …" in apps/assistant/prompts/orchestrator-base.md, then
        npx promptkeep status apps/assistant/prompts${where}
        npx promptkeep push apps/assistant/prompts --alias production --message "a warmer tone"${where}
-     and say hello again: the new text answers within ${ttl || '300'} s (PROMPT_CACHE_TTL_SECONDS), no restart.
+     and say hello again: the next answer is from the new text, without a restart.
   3. See what changed, and take it back, in the registry and in the file:
        npx promptkeep history orchestrator-base${where}
        npx promptkeep alias orchestrator-base production 1 --reason "the old tone was better"${where}
