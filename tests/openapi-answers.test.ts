@@ -104,6 +104,8 @@ describe('our own routes answer as the OpenAPI document says', () => {
     await ok(`GET ${OWN}/changes?prompt=${name}&limit=1`)
     await ok(`GET ${OWN}/changes?kind=alias.moved&since=2026-01-01`)
     const policy = { alias: 'staging', evidence_required: true, max_age_seconds: 60 }
+    await ok(`POST ${OWN}/fleet`, { app: 'web', instance: 'one', prompts: [] })
+    await ok(`GET ${OWN}/fleet`)
     await ok(`POST ${OWN}/policies`, policy)
     await ok(`GET ${OWN}/policies`)
     await asked(`POST ${OWN}/alias`, { name, alias: 'staging', version: 1 })

@@ -38,6 +38,9 @@ export const FIELD_TEXTS: Readonly<Record<string, FieldText>> = {
     'the eval run that judged the version: its id, or `runs:/<id>`; where a policy asks for one',
   ),
   force: said('against the policy: needs the role admin and a reason, and is marked in the log'),
+  app: said('name of the app: at most 100 letters, digits and _ . : @ / -', 'assistant'),
+  instance: said('which of its instances, in the same characters', 'web-1'),
+  prompts: said('what it runs: name, alias, version and digest of each'),
   request_id: said('of this request: sent again with the same one, it answers what the first has done'),
   to_seq: said('row of the change log whose state comes back; absent: the state before the last change'),
   template: said(

@@ -46,7 +46,8 @@ export function createFleetStore({ db, now }: StoreContext): FleetStore {
     async running(app) {
       let query = db.selectFrom('fleet').selectAll().where('reported_at', '>=', fresh())
       if (app !== undefined) query = query.where('app', '=', app)
-      const rows = await query.orderBy('app').orderBy('instance').execute()
+      // Sorted here: the database would walk the whole table in that order, also those that are long gone.
+      const rows = (await query.execute()).sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
       return rows.map((row) => ({
         app: row.app,
         instance: row.instance,
@@ -58,3 +59,5 @@ export function createFleetStore({ db, now }: StoreContext): FleetStore {
     },
   }
 }
+
+const idOf = ({ app, instance }: { readonly app: string; readonly instance: string }) => `${app} ${instance}`
