@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts'
 import { RegistryError } from './errors.ts'
 import { readEvents } from './event-stream.ts'
+import { fetchAside } from './fetch-aside.ts'
 import { OWN_ROOT } from './own-wire.ts'
 import type { Json, JsonObject } from './prompt.ts'
 import { readRecord } from './wire.ts'
@@ -16,6 +17,8 @@ export interface StreamOptions {
   readonly fetch: typeof fetch
   /** Ends it. */
   readonly signal: AbortSignal
+  /** The open connection does not keep a Node process alive. */
+  readonly isAside?: boolean
 }
 
 /** One event of the stream of changes. */
@@ -34,7 +37,7 @@ export interface StreamSaid {
  * @throws {RegistryError} for a refusal; `UNAVAILABLE` when it ends in any other way than by its signal
  */
 export async function* openStream(
-  { connection, fetch, signal }: StreamOptions,
+  { connection, fetch, signal, isAside = false }: StreamOptions,
   cursor: string | undefined,
 ): AsyncGenerator<StreamSaid> {
   const { address, headers } = connection
@@ -44,10 +47,12 @@ export async function* openStream(
   const heard = () => {
     clearTimeout(timer)
     timer = setTimeout(() => silence.abort(new Error(`nothing for ${allowedMs} ms`)), allowedMs)
+    if (typeof timer === 'object') timer.unref() // the connection, where it is to, keeps a process alive
   }
   heard()
   try {
-    const response = await fetch(`${address}${OWN_ROOT}/changes`, {
+    const ask = isAside ? fetchAside(fetch) : fetch
+    const response = await ask(`${address}${OWN_ROOT}/changes`, {
       headers: {
         accept: 'text/event-stream',
         ...headers,

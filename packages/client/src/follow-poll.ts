@@ -9,24 +9,35 @@ import { toPage } from './wire-lists.ts'
 /** MLflow's most. */
 const PAGE = 1_000
 
-/** Our log without a stream: what came after a change, oldest first. Without one: nothing, and where the log ends. */
-export async function readLog(
-  send: Send,
-  after: number | undefined,
-): Promise<{ readonly changes: readonly Change[]; readonly last: number }> {
+/** What the log holds after a change, oldest first. */
+export interface LogPart {
+  readonly changes: readonly Change[]
+  readonly last: number
+  /** Why it does not go on where it was read last. */
+  readonly reset?: string
+}
+
+/** Our log without a stream. @param after - Absent: nothing is read but where the log ends. */
+export async function readLog(send: Send, after: number | undefined): Promise<LogPart> {
   const found: Change[] = []
+  let last: number | undefined
   let pageToken: string | undefined
   do {
     const limit = after === undefined ? 1 : PAGE
     const query = { limit, page_token: pageToken }
     const answer = await send({ method: 'GET', path: `${OWN_ROOT}/changes`, query })
     const { items, nextPageToken } = await toPage(answer, 'changes', async (item) => toChange(item))
+    last ??= items[0]?.seq ?? 0
     const isNew = ({ seq = 0 }: Change) => seq > (after ?? 0)
     found.push(...items.filter(isNew))
     pageToken = items.every(isNew) && after !== undefined ? nextPageToken : undefined
   } while (pageToken !== undefined)
-  const last = found[0]?.seq ?? after ?? 0
-  return { changes: after === undefined ? [] : found.reverse(), last }
+  if (after === undefined) return { changes: [], last }
+  const changes = found.reverse()
+  const first = changes[0]?.seq ?? last + 1
+  if (last < after) return { changes: [], last, reset: `the log ends at ${last}` }
+  if (first > after + 1) return { changes: [], last, reset: `the log goes on at ${first}` }
+  return { changes, last }
 }
 
 /**

@@ -1,16 +1,19 @@
 import { openStream } from './change-stream.ts'
 import { readConnection } from './connection.ts'
-import { forMany, sleep } from './deadline.ts'
+import { forMany, MAX_TIMER_MS } from './deadline.ts'
 import { hasCode, isRegistryError, type RegistryError } from './errors.ts'
 import type { FollowedChange, Following, FollowOptions, FollowState } from './follow-api.ts'
 import { createApply } from './follow-apply.ts'
 import { createCheck } from './follow-check.ts'
+import { readFollowOptions } from './follow-options.ts'
 import { createAliasPoll, readLog } from './follow-poll.ts'
 import { createReports } from './follow-report.ts'
+import { createTurns } from './follow-turns.ts'
 import { createHttp } from './http.ts'
 import type { LiveCache } from './live-cache.ts'
 import { toChange } from './own-wire.ts'
-import { checkObject, isAtLeast, refuse } from './refuse.ts'
+import type { Json } from './prompt.ts'
+import { rest } from './rest.ts'
 import type { Settings } from './settings.ts'
 import type { Timers } from './timers.ts'
 import type { Change, Transport } from './transport.ts'
@@ -49,24 +52,27 @@ export interface FollowDeps {
 export function startFollowing(deps: FollowDeps): Following {
   const { transport, cache, settings, timers, random, now, closing } = deps
   const { logger, ttlMs, trackingUri, env } = settings
-  const { pollMs, onChange, report, signal: given } = readOptions(deps.options)
+  const { pollMs, onChange, report, signal: given } = readFollowOptions(deps.options)
   const controller = new AbortController()
   const signal = forMany(AbortSignal.any([controller.signal, closing, ...(given ? [given] : [])]))
   const fetch = deps.fetch ?? globalThis.fetch
   const connection = deps.isOwnTransport ? undefined : readConnection(trackingUri, env)
   const http = connection && createHttp({ connection, fetch, random })
-  const check = connection && createCheck({ connection, fetch, cache, signal })
+  const turns = createTurns((ms, work) => void rest(ms, signal).then(work, work))
+  const check = connection && createCheck({ connection, fetch, cache, turns, signal })
   const apply = createApply(cache)
   const pollAliases = createAliasPoll(transport, cache)
-  const reports = report && http && createReports({ http, cache, report, timers, seq: () => seq })
+  const reports = report && http && createReports({ http, cache, report, timers, seq: () => turns.seq })
 
   let state: FollowState = 'connecting'
-  let seq: number | undefined
-  /** The last change that a full check knew: an older one that comes later is no news to what was checked. */
-  let checkedSeq = 0
-  let isReady = () => {}
-  const ready = new Promise<void>((resolve) => {
-    isReady = resolve
+  /** What was confirmed since then is as fresh as the stream: nothing was missed. */
+  let since: number | undefined
+  /** Since the stream was heard last. */
+  let failures = 0
+  let isReady = false
+  let endWait = () => {}
+  const readiness = new Promise<void>((resolve) => {
+    endWait = resolve
   })
 
   function become(next: FollowState, error?: RegistryError): void {
@@ -74,12 +80,15 @@ export function startFollowing(deps: FollowDeps): Following {
     const fields = {
       state: next,
       was: state,
-      ...(seq !== undefined && { seq }),
+      ...(turns.seq !== undefined && { seq: turns.seq }),
       ...(error && { err: error }),
     }
     state = next
     if (next !== 'live') cache.freshWhile(undefined)
-    if (next === 'live' || next === 'polling' || next === 'stopped') isReady()
+    if (next === 'live' || next === 'polling' || next === 'stopped') {
+      isReady = true
+      endWait()
+    }
     const isBad = next === 'down' || (next === 'stopped' && error !== undefined)
     logger[isBad ? 'warn' : 'info'](fields, 'live.changed')
   }
@@ -92,81 +101,89 @@ export function startFollowing(deps: FollowDeps): Following {
     }
   }
 
-  /** Of the log, each exactly once. */
-  async function take(change: Change, wire?: Parameters<typeof apply>[1]): Promise<void> {
-    const isChecked =
-      (change.seq ?? 0) <= checkedSeq &&
-      cache.aliases().some((one) => one.name === change.prompt && one.alias === change.alias && one.version)
-    if (!isChecked) await apply(change, wire)
-    seq = change.seq ?? seq
+  /** Of the log, each exactly once. @param given - As {@link Apply.change}. */
+  async function take(change: Change, ...given: [wire: Json | undefined, isPast: boolean]): Promise<void> {
+    check?.touched(change.prompt)
+    await turns.take(change.seq, () => apply.change(change, ...given))
     tell(change)
     reports?.soon()
   }
 
-  /** Everything may be another: nothing is fresh until it was asked for again. */
-  async function startAnew(): Promise<void> {
-    for (const name of new Set(cache.aliases().map((one) => one.name))) cache.changed(name)
-    await check?.()
+  /** Nothing that was asked before is known to be of now. */
+  function hearFrom(seq: number): void {
+    turns.begin(seq)
+    cache.supersede()
+    since = now() + 1 // an answer of the same millisecond may be from before
   }
 
-  /** One connection, to its end. @returns whether it was heard. @throws {RegistryError} */
+  /** Everything may be another: nothing is fresh until it was asked for again. */
+  function startAnew(seq: number): void {
+    hearFrom(seq)
+    for (const name of new Set(cache.aliases().map((one) => one.name))) cache.changed(name)
+    checkAll()
+  }
+
+  function checkAll(): void {
+    // What was not confirmed is asked for by the loads.
+    check?.run().then(
+      () => reports?.soon(),
+      () => {},
+    )
+  }
+
+  /** One connection, to its end. @throws {RegistryError} */
   async function stream(): Promise<void> {
     if (!connection) return
     let lifeMs = 0
-    /** What was confirmed since then is as fresh as the stream; a reader that goes on after its cursor missed nothing. */
-    let since = now()
-    let caughtUpAt = 0
-    const stillAlive = () => {
-      if ((seq ?? 0) >= caughtUpAt) cache.freshWhile({ since, until: now() + lifeMs })
-    }
-    for await (const { event, data } of openStream(
-      { connection, fetch, signal },
-      seq === undefined ? undefined : String(seq),
-    )) {
+    let endOfPast = 0
+    const cursor = turns.seq === undefined ? undefined : String(turns.seq)
+    for await (const { event, data } of openStream({ connection, fetch, signal, isAside: true }, cursor)) {
       if (event === 'hello') {
         lifeMs = lifeOf(Number(data.heartbeat_ms ?? 15_000))
-        caughtUpAt = Number(data.seq)
-        if (seq === undefined) seq = caughtUpAt
-        else since = aliveSince ?? since
-        aliveSince = since
+        endOfPast = Number(data.seq)
+        if (since === undefined) {
+          hearFrom(turns.seq ?? endOfPast)
+          checkAll()
+        }
         failures = 0
         become('live')
         reports?.soon()
       }
-      if (event === 'change') await take(toChange(data.change), data.model_version)
+      if (event === 'change') {
+        const change = toChange(data.change)
+        const { seq = 0 } = change
+        await take(change, data.model_version, seq < endOfPast)
+        if (seq === endOfPast) await apply.settle()
+      }
       if (event === 'reset') {
-        seq = Number(data.last)
-        aliveSince = since = now()
-        logger.warn({ reason: data.reason, seq }, 'live.reset')
-        await startAnew()
+        const { reason } = data
+        startAnew(Number(data.last))
+        logger.warn({ reason, seq: turns.seq }, 'live.reset')
       }
       if (event === 'end') break
-      stillAlive()
+      if (since !== undefined && (turns.seq ?? 0) >= endOfPast)
+        cache.freshWhile({ since, until: now() + lifeMs })
     }
   }
-  /** Since when nothing was missed. */
-  let aliveSince: number | undefined
-  let failures = 0
 
   /** @throws {RegistryError} */
   async function poll(canHistory: boolean): Promise<void> {
     const limits = { timeoutMs: POLL_TIMEOUT_MS, signal }
     if (!canHistory || !http) {
-      aliveSince = undefined
+      since = undefined
       for (const change of await pollAliases(limits)) tell(change)
-    } else if (seq === undefined) {
-      const { last } = await http.within(limits, (send) => readLog(send, undefined))
-      await startAnew()
-      seq = last
     } else {
-      const { changes } = await http.within(limits, (send) => readLog(send, seq))
-      for (const change of changes) await take(change)
+      const { changes, last, reset } = await http.within(limits, (send) => readLog(send, turns.seq))
+      if (reset !== undefined) logger.warn({ reason: reset, seq: last }, 'live.reset')
+      if (reset !== undefined || turns.seq === undefined) startAnew(last)
+      for (const change of changes) await take(change, undefined, true)
+      await apply.settle()
     }
     become('polling')
     reports?.soon()
   }
 
-  /** Asks at its interval until it is time to try the stream again; without end where there is none. */
+  /** Asks at its interval until it is time to try the stream again. */
   async function pollFor(ms: number, canHistory: boolean): Promise<void> {
     const until = performance.now() + ms
     for (;;) {
@@ -178,7 +195,7 @@ export function startFollowing(deps: FollowDeps): Following {
       }
       const leftMs = until - performance.now()
       if (leftMs <= 0) return
-      await sleep(Math.min(leftMs, pollMs * (0.9 + 0.2 * random())), signal)
+      await rest(Math.min(leftMs, pollMs * (0.9 + 0.2 * random())), signal)
     }
   }
 
@@ -192,7 +209,7 @@ export function startFollowing(deps: FollowDeps): Following {
       } catch (error) {
         if (signal.aborted || isRefusal(error)) throw error
         become('down', error as RegistryError)
-        await sleep(backoff(), signal)
+        await rest(backoff(), signal)
         continue
       }
       if (!can.live) {
@@ -203,12 +220,12 @@ export function startFollowing(deps: FollowDeps): Following {
         await stream()
       } catch (error) {
         if (signal.aborted || isRefusal(error)) throw error
-        if (failures === 0) logger.warn({ err: error, seq }, 'live.lost')
+        if (failures === 0) logger.warn({ err: error, seq: turns.seq }, 'live.lost')
       }
       cache.freshWhile(undefined)
       if (state === 'live') become('connecting')
       // The first time it is only connected anew: what polling would find, the stream tells as soon.
-      if (failures === 0) await sleep(backoff(), signal)
+      if (failures === 0) await rest(backoff(), signal)
       else await pollFor(backoff(), can.history)
     }
   }
@@ -218,13 +235,9 @@ export function startFollowing(deps: FollowDeps): Following {
   function keepChecking(): void {
     if (!check || ttlMs === 0) return
     timers.after('live check', CHECK_EVERY_TTLS * ttlMs * (0.9 + 0.1 * random()), () => {
-      const checked = state === 'live' ? check() : Promise.resolve(undefined)
-      checked
-        .then((known) => {
-          checkedSeq = Math.max(checkedSeq, known ?? 0)
-        })
-        .catch(() => {}) // what was not confirmed is asked for by the loads
-        .finally(keepChecking)
+      if (signal.aborted) return
+      if (state === 'live') checkAll()
+      keepChecking()
     })
   }
 
@@ -240,33 +253,18 @@ export function startFollowing(deps: FollowDeps): Following {
       return signal.aborted ? 'stopped' : state
     },
     get seq() {
-      return seq
+      return turns.seq
     },
-    ready,
+    get ready() {
+      if (isReady) return readiness
+      // Whoever waits for it must not see its process end: nothing else here keeps it alive.
+      const hold = setTimeout(() => {}, MAX_TIMER_MS)
+      void readiness.then(() => clearTimeout(hold))
+      return readiness
+    },
     stop: () => controller.abort(new Error('stopped')),
   }
 }
 
 /** Trying again is no use. */
 const isRefusal = (error: unknown) => hasCode(error, 'UNAUTHENTICATED', 'FORBIDDEN')
-
-/** @throws {InvalidInput} */
-function readOptions(options: FollowOptions) {
-  checkObject(options, 'options')
-  const { pollIntervalSeconds = 15, onChange, report, signal } = options
-  if (!isAtLeast(pollIntervalSeconds, 1))
-    refuse('pollIntervalSeconds', pollIntervalSeconds, 'a number of seconds from 1')
-  if (onChange !== undefined && typeof onChange !== 'function')
-    refuse('onChange', onChange, 'a function (change)')
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function')
-    refuse('signal', signal, 'an AbortSignal')
-  if (report !== undefined) {
-    checkObject(report, 'report')
-    for (const [key, value] of Object.entries(report)) {
-      if (value !== undefined && (typeof value !== 'string' || !/^[\w.:@/-]{1,100}$/.test(value)))
-        refuse(`report.${key}`, value, 'at most 100 letters, digits and _ . : @ / -')
-    }
-    if (report.app === undefined) refuse('report.app', report.app, 'the name of the app')
-  }
-  return { pollMs: pollIntervalSeconds * 1000, onChange, report, signal }
-}

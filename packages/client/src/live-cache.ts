@@ -39,6 +39,11 @@ export interface LiveCache {
   changed(name: string, part?: { readonly alias: string } | { readonly version: number }): void
   /** The prompt is gone, its versions with it: a number may mean another text from now on. */
   deleted(name: string): void
+  /**
+   * What was asked until now is not kept: who begins to listen cannot know whether the answer is from before the first
+   * change that is heard.
+   */
+  supersede(): void
   /** Asks for an alias now, in the background of whoever loads. @throws {RegistryError} */
   refresh(name: string, alias: string): Promise<void>
   /**
@@ -97,6 +102,9 @@ export function createLiveCache(inside: LoaderInside): LiveCache {
     },
     deleted(name) {
       for (const key of keysOf(name)) isGone(key, new PromptNotFound(name))
+    },
+    supersede() {
+      for (const text of cache.keys(`${scope} `)) if (cache.isAsking(text)) cache.expire(text)
     },
     refresh: (name, alias) => refresh(aliasKey(name, alias)),
     freshWhile,
