@@ -102,6 +102,7 @@ function world() {
   const due = new Map<string, { readonly at: number; readonly work: () => void }>()
   const timers: Timers = {
     after: (key, ms, work) => due.set(key, { at: time.ms + ms, work }),
+    cancel: (key) => due.delete(key),
     clear: () => due.clear(),
   }
 

@@ -8,6 +8,8 @@ export interface Slot<T> {
   readonly answer: Answer<T>
   /** It is not what the registry says any more, or nobody knows how old it is: good for an outage only. */
   readonly isExpired: boolean
+  /** When the question was put, in milliseconds since the epoch: what happened after that it may not know. */
+  readonly askedAt: number
   /** When it was last read, in milliseconds since the epoch. Who reads it without the cache sets it. */
   usedAt: number
 }
@@ -19,6 +21,8 @@ export interface CacheOptions {
   readonly maxEntries: number
   /** Whether a failed request is an answer ("absent") that is worth keeping. */
   readonly isAbsence: (error: unknown) => boolean
+  /** A key is no longer kept. */
+  readonly onDrop?: (key: string) => void
 }
 
 /**
@@ -52,21 +56,26 @@ interface Flight<T> {
   current: boolean
 }
 
-export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Cache<T> {
-  const slots = new Map<string, { answer: Answer<T>; isExpired: boolean; usedAt: number }>()
+export function createCache<T>({ now, maxEntries, isAbsence, onDrop }: CacheOptions): Cache<T> {
+  const slots = new Map<string, { answer: Answer<T>; isExpired: boolean; askedAt: number; usedAt: number }>()
   const flights = new Map<string, Flight<T>>()
   const state = { epoch: 0 }
 
-  function store(key: string, answer: Answer<T>): void {
+  function store(key: string, answer: Answer<T>, askedAt: number): void {
     state.epoch++
     const slot = slots.get(key)
     if (slot) {
       slot.answer = answer
       slot.isExpired = false
+      slot.askedAt = askedAt
       return
     }
-    slots.set(key, { answer, isExpired: false, usedAt: now() })
+    slots.set(key, { answer, isExpired: false, askedAt, usedAt: now() })
     if (slots.size > maxEntries) dropLeastRecentlyUsed(key)
+  }
+
+  function forget(key: string): void {
+    if (slots.delete(key)) onDrop?.(key)
   }
 
   /** Looked for when it is needed: a cached load, which happens much more often, keeps no order. */
@@ -78,7 +87,7 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
       oldest = key
       oldestAt = usedAt
     }
-    if (oldest !== undefined) slots.delete(oldest)
+    if (oldest !== undefined) forget(oldest)
   }
 
   function supersede(key: string): void {
@@ -93,14 +102,15 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
     return flight.promise
 
     async function run(): Promise<T> {
+      const askedAt = now()
       await undefined // `flight` exists from here on, whatever `ask` does
       try {
         const value = await ask()
-        if (flight.current) store(key, { kind: 'value', value, confirmedAt: now() })
+        if (flight.current) store(key, { kind: 'value', value, confirmedAt: now() }, askedAt)
         return value
       } catch (error) {
         if (flight.current && isAbsence(error)) {
-          store(key, { kind: 'absence', error: error as Error, confirmedAt: now() })
+          store(key, { kind: 'absence', error: error as Error, confirmedAt: now() }, askedAt)
         }
         throw error
       } finally {
@@ -129,6 +139,7 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
         'error' in known
           ? { kind: 'absence', error: known.error, confirmedAt }
           : { kind: 'value', value: known.value, confirmedAt },
+        confirmedAt,
       )
     },
     expire(key) {
@@ -139,7 +150,7 @@ export function createCache<T>({ now, maxEntries, isAbsence }: CacheOptions): Ca
     },
     drop(key) {
       supersede(key)
-      slots.delete(key)
+      forget(key)
       state.epoch++
     },
   }

@@ -58,15 +58,16 @@ export function forMany(signal: AbortSignal): AbortSignal {
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
-    const timer = ms > MAX_TIMER_MS ? undefined : setTimeout(resolve, ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        reject(signal.reason)
-      },
-      { once: true },
-    )
+    const onAbort = () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    }
+    const end = () => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    }
+    const timer = ms > MAX_TIMER_MS ? undefined : setTimeout(end, ms)
+    signal.addEventListener('abort', onAbort, { once: true })
   })
 }
 

@@ -137,7 +137,7 @@ export function createLoader(options: LoaderOptions): Loader {
   const { transport, breaker, now, random, timers, ttlMs, strict, maxEntries, closing, lastGood } = options
   const { onAnswer, onTrouble } = options
   const { address, scope } = transport
-  const cache = createCache<Admitted>({ now, maxEntries, isAbsence })
+  const cache = createCache<Admitted>({ now, maxEntries, isAbsence, onDrop: timers.cancel })
   const admission = lazy(async () => {
     const { createAdmission } = await import('./admission.ts')
     return createAdmission({ address, now, strict, maxPins: maxEntries })
@@ -145,6 +145,8 @@ export function createLoader(options: LoaderOptions): Loader {
   void admission()
   const admit: LoaderInside['admit'] = async (version) => (await admission())(version)
   const refusals = createRefusals({ now, maxEntries })
+  /** Versions whose rollout's other versions were asked for. */
+  const prepared = new WeakSet<PromptBody>()
   const absenceTtlMs = Math.min(ttlMs, LONGEST_ABSENCE_TTL_MS)
   const heard: LoaderInside['heard'] = (key, version) => lastGood?.heard(key, version)
   let live: LiveWindow | undefined
@@ -168,6 +170,13 @@ export function createLoader(options: LoaderOptions): Loader {
     const { chooseVersion, readRollout } = await import('./rollout.ts')
     const weights = readRollout(body.tags, alias, body.version)
     if (!weights) return found
+    if (!prepared.has(body)) {
+      prepared.add(body) // the next keys need the others: a slow answer would give them another version first
+      for (const other of weights.keys()) {
+        const asked = keyOf(scope, body.name, { version: other })
+        if (other !== body.version) findPlain([asked], { timeoutMs: options.timeoutMs }).catch(() => {})
+      }
+    }
     const version = chooseVersion(weights, key, `${body.name}@${alias}`)
     if (version === body.version) return found
     const leftMs = Math.max(1, limits.timeoutMs - (performance.now() - startedAt))
@@ -192,13 +201,15 @@ export function createLoader(options: LoaderOptions): Loader {
     limits.signal?.throwIfAborted()
     const cached = recallFirst(keys, limits.maxAgeMs)
     if (cached) return cached
+    const startedAt = performance.now()
     const older = strict ? undefined : (lastKnown(keys) ?? (await lastGood?.find(keys)))
     // Who says how old an answer may be wants a true one, not a quick one: only an outage gives it an older one.
     const { hasDefault = false, maxAgeMs } = limits
     const isHurried =
       maxAgeMs === undefined && (older !== undefined || (hasDefault && breaker.outage !== undefined))
     const canDoWithout = maxAgeMs === undefined && (older !== undefined || hasDefault)
-    const timeoutMs = isHurried ? Math.min(limits.timeoutMs, GRACE_MS) : limits.timeoutMs
+    const leftMs = Math.max(1, limits.timeoutMs - (performance.now() - startedAt))
+    const timeoutMs = isHurried ? Math.min(leftMs, GRACE_MS) : leftMs
     try {
       return await withDeadline({ signal: limits.signal, timeoutMs }, address, () =>
         follow(keys, limits, { isHurried, canDoWithout }),
@@ -239,11 +250,12 @@ export function createLoader(options: LoaderOptions): Loader {
     return !slot.isExpired && at >= confirmedAt && at < until
   }
 
-  function freshUntil(key: Key, { answer: { kind, confirmedAt } }: Slot<Admitted>): number {
+  function freshUntil(key: Key, { answer: { kind, confirmedAt }, askedAt }: Slot<Admitted>): number {
     if (ttlMs === 0) return confirmedAt
     if (key.version !== undefined) return confirmedAt + (kind === 'value' ? VERSION_TTL_MS : absenceTtlMs)
     const own = confirmedAt + (kind === 'value' ? ttlMs : absenceTtlMs)
-    if (!live || confirmedAt < live.since) return own
+    // What was asked before the follower heard may be from before a change that it was not told.
+    if (!live || askedAt < live.since) return own
     return Math.max(own, Math.min(live.until, confirmedAt + LONGEST_LIVE_TTLS * ttlMs))
   }
 

@@ -7,7 +7,7 @@ import type { LoadOptions } from './options.ts'
 import { makePrompt, type Prompt, type PromptSet } from './prompt.ts'
 import { createPromptValues } from './prompt-values.ts'
 import { type Question, readQuery } from './query.ts'
-import { refuse } from './refuse.ts'
+import { checkObject, refuse } from './refuse.ts'
 import type { Registry } from './registry-api.ts'
 import type { Reporter } from './reporter.ts'
 import type { RunStorage } from './run.ts'
@@ -60,8 +60,12 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
 
   function tell(prompt: Prompt | undefined, { logFields }: Pick<Question, 'logFields'>): void {
     if (!prompt || !isHeard) return // a cached load is too quick to describe it for nobody
-    reporter.loaded(prompt, logFields)
-    telemetry?.used(prompt)
+    try {
+      reporter.loaded(prompt, logFields)
+      telemetry?.used(prompt)
+    } catch {
+      // Who listens must not take the prompt from who asked for it.
+    }
   }
 
   /** From the cache without making even a promise; everything else is `loadAnew`'s. */
@@ -150,6 +154,7 @@ export function createLoads({ settings, loader, reporter, closing }: LoadsDeps) 
 
   async function loadSet(references: readonly string[], given: LoadOptions = {}): Promise<PromptSet> {
     if (!Array.isArray(references)) refuse('names', references, 'a list of prompt names')
+    checkObject(given, 'options')
     const questions = references.map((reference) => read(reference, given))
     const names = new Set(questions.map(({ name }) => name))
     if (names.size < questions.length) throw new InvalidInput('names: each prompt may be in a set once')

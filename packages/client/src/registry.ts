@@ -1,6 +1,6 @@
 import { createBreaker } from './breaker.ts'
 import { forMany } from './deadline.ts'
-import { RegistryError } from './errors.ts'
+import { InvalidInput, RegistryError } from './errors.ts'
 import type { FollowState } from './follow-api.ts'
 import { lazy, methodsOf } from './lazy.ts'
 import { createLoader } from './loader.ts'
@@ -73,6 +73,9 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     lineage: loads.lineage,
     async follow(given = {}) {
       closing.throwIfAborted()
+      const state = live()
+      if (state !== undefined && state !== 'stopped')
+        throw new InvalidInput('this registry is followed already: stop that first')
       const { startFollowing } = await import('./follow.ts')
       const { createLiveCache } = await import('./live-cache.ts')
       const following = startFollowing({

@@ -3,6 +3,7 @@ import { createLogRecorder } from './log-recorder.ts'
 import { createMemoryTransport } from './memory.ts'
 import type { RegistryOptions } from './options.ts'
 import { createRegistry } from './registry.ts'
+import type { Run } from './run-api.ts'
 import type { Telemetry } from './telemetry.ts'
 
 async function open(options: RegistryOptions = {}) {
@@ -65,6 +66,32 @@ describe('run', () => {
     ])
   })
 
+  it('leaves no version out that keys of a rollout got, and gives no key the answer of another question', async () => {
+    const { registry } = await open({ cacheTtlSeconds: 60 })
+    const tags = { 'promptkeep.rollout.production': '{"2":33,"3":33}' }
+    for (const template of ['a', 'b', 'c']) await registry.register({ name: 'split', template, tags })
+    await registry.setAlias('split', 'production', 1)
+    const seen = new Set<number>()
+    const lineage = await registry.run(async () => {
+      for (let i = 0; i < 40; i++) seen.add((await registry.load('split', { key: `user ${i}` })).version)
+      return registry.lineage() ?? {}
+    })
+    expect([...seen].sort()).toEqual([1, 2, 3])
+    expect(
+      Object.values(lineage)
+        .map(({ version }) => version)
+        .sort(),
+    ).toEqual([1, 2, 3])
+    await registry.setAlias('split', 'candidate', 3)
+    const aliases = await registry.run(async (run) => {
+      const first = await run.load('split', { key: 'u', alias: ['candidate', 'production'] })
+      const keys = `u\nmemory split @candidate`
+      const second = await run.load('split', { key: keys, alias: 'production' })
+      return [first.alias, second.alias]
+    })
+    expect(aliases).toEqual(['candidate', 'production'])
+  })
+
   it('resolves prompts before it begins, with the alias and the key of the run', async () => {
     const { registry } = await open()
     await registry.setAlias('memory', 'experiment', 2)
@@ -124,6 +151,7 @@ describe('run', () => {
   it.each([
     [['x'], /^work must be a function/],
     [[() => 1, 5], /^options must be an object; got 5$/],
+    [[(run: Run) => run.load('memory', null as never)], /^options must be an object; got null$/],
     [[() => 1, { prompts: 'memory' }], /^prompts must be a list of prompt names; got "memory"$/],
     [[() => 1, { prompts: ['a b'] }], /^name must be/],
   ])('refuses %j', async (given, says) => {

@@ -55,20 +55,25 @@ function createRun({ read, resolve, tell }: RunDeps, { alias, key }: RunOptions)
   /** In order of first use. */
   const used = new Map<string, Used>()
 
-  /** Another version of a prompt that is in use already is named with what it was asked for by. */
+  /** Another version of a prompt that is in use already is named with what it was asked for by; none is left out. */
   function use({ name, wanted }: Question, prompt: Prompt): void {
-    const known = used.get(name)?.prompt
-    const isSame = known?.version === prompt.version && known.digest === prompt.digest
-    const as = 'version' in wanted ? `${name}/${prompt.version}` : `${name}@${prompt.alias}`
-    const id = known === undefined || isSame ? name : as
-    if (!used.has(id)) used.set(id, usedNow(prompt))
+    const { version, digest, alias } = prompt
+    const isNumber = 'version' in wanted
+    const names = [name, isNumber ? `${name}/${version}` : `${name}@${alias}`, `${name}@${alias}/${version}`]
+    for (const id of [...names, `${name}/${version} ${digest}`]) {
+      const known = used.get(id)?.prompt
+      if (known && (known.version !== version || known.digest !== digest)) continue
+      if (!known) used.set(id, usedNow(prompt))
+      return
+    }
   }
 
   async function load(reference: string, given: LoadOptions = {}): Promise<Prompt | undefined> {
+    checkObject(given, 'options')
     const saysWhich =
       given.alias !== undefined || given.version !== undefined || /[@/]/.test(String(reference))
     const question = read(reference, { ...(!saysWhich && { alias }), key, ...given })
-    const id = [question.key ?? '', ...question.keys.map(({ text }) => text)].join('\n')
+    const id = JSON.stringify([question.key ?? null, ...question.keys.map(({ text }) => text)])
     let pin = pins.get(id)
     if (!pin) {
       pin = resolve(question)

@@ -20,6 +20,8 @@ export interface LastGood {
 const WRITE_AFTER_MS = 1_000
 /** A disk that hangs must not hold up a load that a registry that hangs already held up. */
 const LONGEST_READ_MS = 250
+/** Nor one that takes nothing the end of a program. */
+const LONGEST_FLUSH_MS = 2_000
 
 /** No app has so many; a program that loads names without end must not keep them all. */
 const MOST_ENTRIES = 10_000
@@ -70,8 +72,8 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): LastGood {
   }
 
   async function write(): Promise<void> {
-    await reading // what an earlier process knew of other prompts stays
     if (!isDirty) return
+    await reading // what an earlier process knew of other prompts stays
     isDirty = false
     try {
       await store.write({ address, workspace, savedAt: now(), entries: [...entries.values()] })
@@ -85,7 +87,7 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): LastGood {
 
   const flush = () => {
     writing = writing.then(write)
-    return writing
+    return withinMs(writing, LONGEST_FLUSH_MS)
   }
 
   return {

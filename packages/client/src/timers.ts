@@ -4,6 +4,7 @@ import { MAX_TIMER_MS } from './deadline.ts'
 export interface Timers {
   /** Runs `work` once, `ms` from now; a second call with the same key replaces the first. */
   after(key: string, ms: number, work: () => void): void
+  cancel(key: string): void
   clear(): void
 }
 
@@ -21,6 +22,10 @@ export function createTimers(): Timers {
       // Browsers and edge workers return a number.
       if (typeof timer === 'object') timer.unref()
       timers.set(key, timer)
+    },
+    cancel(key) {
+      clearTimeout(timers.get(key))
+      timers.delete(key)
     },
     clear() {
       for (const timer of timers.values()) clearTimeout(timer)
