@@ -37,6 +37,28 @@ export function checkMessages(messages: readonly unknown[], field: string): void
   }
 }
 
+/** What a message may hold in place of content, as OpenAI's. */
+const INSTEAD = ['tool_calls', 'function_call', 'refusal', 'audio']
+
+/**
+ * Messages that a caller gives say something: one whose content is misspelt would be sent to the model without any.
+ * A prompt's own messages may lack content, as MLflow's Python client allows.
+ * @param messages - Which `checkMessages` took.
+ * @throws {InvalidInput}
+ */
+export function checkContents(messages: readonly JsonObject[], field: string): void {
+  for (const [i, message] of messages.entries()) {
+    const says = (key: string) => {
+      const value = message[key]
+      return value != null && !(Array.isArray(value) && value.length === 0)
+    }
+    if (message.content == null && !INSTEAD.some(says)) {
+      const allowed = `a text or a list of parts, unless the message has ${INSTEAD.join(', ')}`
+      refuse(`${field}[${i}].content`, message.content, allowed)
+    }
+  }
+}
+
 /** The variable of a placeholder's content; `undefined` where that is anything else. */
 export function placeholderName(content: unknown): string | undefined {
   if (typeof content !== 'string') return undefined

@@ -1,4 +1,4 @@
-import { checkMessages, placeholderName } from './chat-message.ts'
+import { checkContents, checkMessages, placeholderName } from './chat-message.ts'
 import { InvalidInput, isRegistryError } from './errors.ts'
 import { parseJinja } from './jinja-parse.ts'
 import { renderNodes } from './jinja-render.ts'
@@ -68,6 +68,7 @@ const splice: Extras['splice'] = ({ content }, at) => {
           `variable "${name}" must be a list of messages { role, content }; got a value of type ${typeof given}`,
         )
       checkMessages(given, `variable "${name}"`)
+      checkContents(given, `variable "${name}"`)
       return structuredClone(given) as ChatMessage[]
     },
   }

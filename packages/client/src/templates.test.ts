@@ -259,6 +259,23 @@ describe('a message placeholder', () => {
     ])
   })
 
+  it.each<ChatMessage>([
+    { role: 'user', content: '' },
+    { role: 'user', content: [{ type: 'text', text: 'x' }] },
+    { role: 'assistant', tool_calls: [{ id: '1', function: { name: 'f' } }] },
+    { role: 'assistant', content: null, function_call: { name: 'f', arguments: '{}' } },
+    { role: 'assistant', content: null, refusal: 'no' },
+    { role: 'assistant', content: null, audio: { id: 'audio_1' } },
+  ])('takes %j', (message) => {
+    expect(formatTemplate(chat, { tone: 'x', q: 'y', history: [message] })[1]).toEqual(message)
+  })
+
+  it('lets the own messages of a prompt lack content, as they do for Python', () => {
+    expect(formatTemplate([{ role: 'user' }, ...chat], { tone: 'x', q: 'y', history: [] })[0]).toEqual({
+      role: 'user',
+    })
+  })
+
   it.each([
     [undefined, 'MISSING_VARIABLES', /"history"/],
     ['text', 'INVALID_INPUT', /variable "history" must be a list of messages/],
@@ -271,6 +288,17 @@ describe('a message placeholder', () => {
       /variable "history"\[1\]\.role/,
     ],
     [[{ role: 'user', content: 5 }], 'INVALID_INPUT', /variable "history"\[0\]\.content/],
+    [
+      [
+        { role: 'user', content: '' },
+        { role: 'user', contnt: 'x' },
+      ],
+      'INVALID_INPUT',
+      /variable "history"\[1\]\.content must be a text or a list of parts, unless .*tool_calls.*; got undefined/,
+    ],
+    [[{ role: 'user', content: null }], 'INVALID_INPUT', /"history"\[0\]\.content .*; got null/],
+    [[{ role: 'assistant', tool_calls: [] }], 'INVALID_INPUT', /"history"\[0\]\.content/],
+    [[{ role: 'assistant', content: null, refusal: null }], 'INVALID_INPUT', /"history"\[0\]\.content/],
   ])('refuses %j', (given, code, says) => {
     expect(() =>
       formatTemplate(chat, { tone: 'x', q: 'y', ...(given !== undefined && { history: given }) }),
