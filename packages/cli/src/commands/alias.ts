@@ -1,5 +1,5 @@
 import { Conflict, hasCode, type Registry } from '@promptkeep/client'
-import { TAG } from '@promptkeep/client/protocol'
+import { TAG, type Weights } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
@@ -14,7 +14,7 @@ import {
   versionNumber,
   withRegistry,
 } from '../registry-command.ts'
-import { readSplit, splitWords } from '../split.ts'
+import { leftSplitWords, readSplit, splitAt, splitWords } from '../split.ts'
 
 interface AliasFlags extends RegistryFlags {
   readonly expect?: number | 'none'
@@ -48,7 +48,7 @@ export const alias = (io: Io): Command =>
       if (flags.force && !flags.reason?.trim())
         throw new CliError('--force needs --reason: the history keeps why the policy was set aside')
       return withRegistry(io, flags, async (registry) => {
-        const { tags, ...move } = flags.dryRun
+        const { tags, left, ...move } = flags.dryRun
           ? await rehearse(registry, name, moved, version, flags.expect)
           : await perform(registry, name, moved, version, flags)
         if (flags.json)
@@ -58,6 +58,10 @@ export const alias = (io: Io): Command =>
           `${name}@${moved}: ${from} -> v${move.to}${flags.dryRun ? '  (dry run: nothing moved)' : move.forced ? '  (forced)' : ''}\n`,
         )
         const weights = readSplit(tags[`${TAG.rolloutPrefix}${moved}`], version)
+        if (left !== undefined && move.from !== undefined)
+          io.err.write(
+            `${leftSplitWords({ alias: moved, from: move.from, weights: left, to: version, isShared: weights !== undefined, dryRun: flags.dryRun })}\n`,
+          )
         if (weights !== undefined)
           io.err.write(
             `v${version} brings its rollout: ${splitWords(weights)}. End it: promptkeep rollout ${name} --alias ${moved} --end\n`,
@@ -70,6 +74,8 @@ interface Moved {
   readonly to: number
   /** Of the version. */
   readonly tags: Readonly<Record<string, string>>
+  /** How the alias was shared where it was. */
+  readonly left?: Weights | undefined
   /** Against its policy. */
   readonly forced?: true
 }
@@ -82,6 +88,7 @@ async function perform(
   { expect, reason, evidence, force }: AliasFlags,
 ): Promise<Moved> {
   const { tags } = await findVersion(registry, `${name}/${to}`)
+  const { from, left } = await leave(registry, name, alias, to)
   const change = await registry
     .setAlias(name, alias, to, {
       ...(expect === undefined ? {} : { expected: expect === 'none' ? null : expect }),
@@ -94,7 +101,26 @@ async function perform(
         ? unexpected(name, alias, expect, error)
         : error
     })
-  return { from: change.from, to, tags, ...(change.forced && { forced: true }) }
+  return {
+    from: change.from,
+    to,
+    tags,
+    // Another one moved it meanwhile: what was read is not what was left.
+    ...(change.from === from && { left }),
+    ...(change.forced && { forced: true }),
+  }
+}
+
+/** Where the alias is before it moves to `to`, and how it is shared there. */
+async function leave(
+  registry: Registry,
+  name: string,
+  alias: string,
+  to: number,
+): Promise<Pick<Moved, 'from' | 'left'>> {
+  const from = (await findPrompt(registry, name)).aliases[alias]
+  if (from === undefined || from === to) return { from }
+  return { from, left: await splitAt(registry, { name, alias, version: from }) }
 }
 
 async function rehearse(
@@ -104,11 +130,11 @@ async function rehearse(
   to: number,
   expect: AliasFlags['expect'],
 ): Promise<Moved> {
-  const from = (await findPrompt(registry, name)).aliases[alias]
   const { tags } = await findVersion(registry, `${name}/${to}`)
+  const { from, left } = await leave(registry, name, alias, to)
   if (expect !== undefined && expect !== (from ?? 'none'))
     throw unexpected(name, alias, expect, new Conflict('', from ?? null))
-  return { from, to, tags }
+  return { from, to, tags, left }
 }
 
 function unexpected(name: string, alias: string, expect: number | 'none', conflict: unknown): CliError {

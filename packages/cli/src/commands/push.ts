@@ -2,6 +2,7 @@ import { relative } from 'node:path'
 import { hasCode, type Registry, type Template, type VersionDraft } from '@promptkeep/client'
 import { type PromptLock, writeLock } from '@promptkeep/client/files'
 import { type Part, partsOf } from '@promptkeep/client/includes'
+import { TAG } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
@@ -14,7 +15,8 @@ import {
   registryCommand,
   withRegistry,
 } from '../registry-command.ts'
-import { createStyle, type Style, table } from '../style.ts'
+import { leftSplitWords, readSplit, splitAt, splitWords } from '../split.ts'
+import { createStyle, oneLine, type Style, table } from '../style.ts'
 import { createMaker, type Made } from '../sync/make.ts'
 import { orderByIncludes } from '../sync/parts.ts'
 import { checkOnly, DEFAULT_DIR, openPromptFolder, type PromptFolder } from '../sync/prompt-folder.ts'
@@ -58,6 +60,7 @@ export const push = (io: Io): Command =>
         const results = await pushAll(io, registry, folder, ordered, flags)
         if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
         warnOf(io, findings, texts, results)
+        await tellSplits(io, registry, findings, results, flags)
         if (flags.json)
           return printJson(io, { dir: folder.label, dryRun: flags.dryRun === true, prompts: results })
         report(io, results, flags)
@@ -101,6 +104,39 @@ function warnOf(
     const text = texts.get(name)
     if (text !== undefined && (action === 'registered' || action === 'reused'))
       warn(io, name, templateNotes(text, there?.template))
+  }
+}
+
+/** Of each alias that moved, or would: the rollout that it left, and the one that it came to. */
+async function tellSplits(
+  io: Io,
+  registry: Registry,
+  findings: readonly Finding[],
+  results: readonly Pushed[],
+  { dryRun }: PushFlags,
+): Promise<void> {
+  for (const { name, action, version: to, alias: moved } of results) {
+    if (moved === undefined || moved.from === to) continue
+    const { name: alias, from } = moved
+    const { there } = findings.find((finding) => finding.name === name) ?? {}
+    const weights =
+      there?.alias === alias && there.version === from
+        ? readSplit(there.tags[`${TAG.rolloutPrefix}${alias}`], from)
+        : undefined
+    // A version that is new has none.
+    const brought =
+      action === 'reused' && to !== undefined
+        ? await splitAt(registry, { name, alias, version: to })
+        : undefined
+    const at = oneLine(`${name}@${alias}`)
+    if (weights !== undefined && from !== undefined)
+      io.err.write(
+        `${at}: ${leftSplitWords({ alias, from, weights, to, isShared: brought !== undefined, dryRun })}\n`,
+      )
+    if (brought !== undefined)
+      io.err.write(
+        `${at}: v${to} brings its rollout: ${splitWords(brought)}. End it: promptkeep rollout ${name} --alias ${alias} --end\n`,
+      )
   }
 }
 

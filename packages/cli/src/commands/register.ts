@@ -11,7 +11,7 @@ import {
 } from '@promptkeep/client'
 import { canonicalTemplate, type PromptFile, readPromptFile, readUtf8 } from '@promptkeep/client/files'
 import { expandDraft } from '@promptkeep/client/includes'
-import { refuse } from '@promptkeep/client/protocol'
+import { refuse, TAG } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
@@ -23,6 +23,7 @@ import {
   registryCommand,
   withRegistry,
 } from '../registry-command.ts'
+import { leftSplitWords, readSplit } from '../split.ts'
 import { isoTime } from '../style.ts'
 import { findIn, inFile } from '../sync/parts.ts'
 import { chainOf } from '../sync/survey.ts'
@@ -100,6 +101,13 @@ export const register = (io: Io): Command =>
           io.out.write(
             `${name}@${flags.alias}: ${move.from === undefined ? 'unset' : `v${move.from}`} -> v${move.to}\n`,
           )
+        if (flags.alias !== undefined && before?.alias === flags.alias && before.version === move?.from) {
+          const weights = readSplit(before.tags[`${TAG.rolloutPrefix}${flags.alias}`], before.version)
+          if (weights !== undefined)
+            io.err.write(
+              `${leftSplitWords({ alias: flags.alias, from: before.version, weights, to: move.to })}\n`,
+            )
+        }
       }),
     )
 

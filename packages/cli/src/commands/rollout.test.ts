@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createMemoryTransport } from '@promptkeep/client/testing'
@@ -7,11 +7,12 @@ import { startRegistry } from '../../../../tests/support/registry.ts'
 import { asking, createTestCli, type TestCli } from '../test-io.ts'
 
 let cli: TestCli
+let dir: string
 let url: string
 
 /** `memory` with three versions, production at v1 (#2). */
 beforeEach(async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'promptkeep-cli-'))
+  dir = await mkdtemp(join(tmpdir(), 'promptkeep-cli-'))
   const server = await startRegistry()
   url = server.url
   cli = createTestCli(dir).with(asking(url))
@@ -171,12 +172,48 @@ describe('rollout', () => {
 
   it('a plain move to a version that has weights says that they are in force now', async () => {
     await cli.run('rollout', 'memory', '1=90', '2=10')
-    expect((await cli.run('alias', 'memory', 'production', '3')).err).toBe('')
+    await cli.run('alias', 'memory', 'production', '3')
     expect(await cli.run('alias', 'memory', 'production', '1')).toEqual({
       code: 0,
       out: 'memory@production: v3 -> v1\n',
       err: 'v1 brings its rollout: v1 90 %, v2 10 %. End it: promptkeep rollout memory --alias production --end\n',
     })
+  })
+
+  it('a move away says that the split is off, and where it waits', async () => {
+    await cli.run('rollout', 'memory', '1=90', '2=10')
+    expect((await cli.run('alias', 'memory', 'production', '2', '--dry-run')).err).toBe(
+      'v1 is shared (v1 90 %, v2 10 %); then all get v2. It would be in force again if production returned to v1.\n',
+    )
+    expect(await cli.run('alias', 'memory', 'production', '2')).toEqual({
+      code: 0,
+      out: 'memory@production: v1 -> v2\n',
+      err: 'v1 was shared (v1 90 %, v2 10 %); now all get v2. It is in force again if production returns to v1.\n',
+    })
+    expect((await cli.run('alias', 'memory', 'production', '3')).err).toBe('')
+    await cli.run('alias', 'memory', 'production', '1')
+    expect((await cli.run('alias', 'memory', 'production', '1')).err).not.toContain('was shared')
+    const registered = await cli.run('register', 'memory', '--template', 'four', '--alias', 'production')
+    expect(registered.err).toBe(
+      'v1 was shared (v1 90 %, v2 10 %); now all get v4. It is in force again if production returns to v1.\n',
+    )
+  })
+
+  it('so does a push', async () => {
+    await mkdir(join(dir, 'prompts'))
+    await writeFile(join(dir, 'prompts/memory.md'), 'five')
+    await cli.run('rollout', 'memory', '1=90', '2=10')
+    const push = ['push', '--force', '--alias', 'production']
+    expect((await cli.run(...push, '--dry-run')).err).toContain(
+      'memory@production: v1 is shared (v1 90 %, v2 10 %); then all get the new version. It would be',
+    )
+    expect((await cli.run(...push)).err).toContain(
+      'memory@production: v1 was shared (v1 90 %, v2 10 %); now all get v4. It is in force again if production returns to v1.\n',
+    )
+    await writeFile(join(dir, 'prompts/memory.md'), 'one')
+    expect((await cli.run(...push)).err).toContain(
+      'memory@production: v1 brings its rollout: v1 90 %, v2 10 %. End it',
+    )
   })
 
   it('says of weights on a version that the alias does not point at that they do nothing', async () => {
