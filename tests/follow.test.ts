@@ -1,14 +1,18 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createRegistry, type FollowedChange, type Registry, type RegistryOptions } from '@promptkeep/client'
+import { createAdmin } from '@promptkeep/client/admin'
 import { createLogRecorder } from '@promptkeep/client/testing'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { backUp, restore } from '@promptkeep/server'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type CuttingProxy, startCuttingProxy } from './support/cutting-proxy.ts'
 import { databases, type TestDatabase } from './support/databases.ts'
 import { type Mlflow, mlflowSkip, startMlflow } from './support/mlflow.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
+import { spawnSource } from './support/spawn-source.ts'
 import { startTokenRegistry } from './support/token-registry.ts'
 
 const open = (trackingUri: string, options: RegistryOptions = {}): Registry => {
@@ -32,6 +36,15 @@ async function publish(writer: Registry): Promise<string> {
   await writer.register({ name, template: 'two' })
   await writer.setAlias(name, 'production', 1)
   return name
+}
+
+/** Something to wait for. */
+function later() {
+  let resolve = () => {}
+  const promise = new Promise<void>((end) => {
+    resolve = end
+  })
+  return { promise, resolve: () => resolve() }
 }
 
 const isMove = ({ kind }: FollowedChange) => kind === 'alias.moved'
@@ -134,6 +147,7 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
         await sleep(Math.random() * 8)
         proxy.cut()
         cuts++
+        await until(() => following.state !== 'live', 'it is cut')
         await moving
       }
       await move()
@@ -146,12 +160,15 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
     },
   )
 
-  it.skipIf(skip !== '')(
-    `polls while there is no stream, and comes back to it by itself ${skip}`,
+  it.skipIf(skip !== '').each([
+    ['is refused', 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'],
+    ['is kept back', 'silence'],
+  ])(
+    `polls while the stream %s, and comes back to it by itself ${skip}`,
     {
       timeout: 60_000,
     },
-    async () => {
+    async (_, answer) => {
       const writer = open(server.url)
       const name = await publish(writer)
       const proxy: CuttingProxy = await startCuttingProxy(server.url)
@@ -160,8 +177,7 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
       const reader = open(proxy.url, { logger: log.logger })
       await reader.load(name)
       const heard: FollowedChange[] = []
-      const notFound = 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n'
-      proxy.answer({ path: 'text/event-stream', with: notFound })
+      proxy.answer({ path: 'text/event-stream', with: answer })
       const following = await reader.follow({
         pollIntervalSeconds: 1,
         onChange: (change) => heard.push(change),
@@ -178,6 +194,56 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
       expect(log.lines.filter(({ event }) => event === 'live.lost')).toHaveLength(1)
     },
   )
+})
+
+describe('what is fresh', () => {
+  it('is no answer to a question from before the stream was heard', async () => {
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const writer = open(server.url)
+    const name = await publish(writer)
+    const real = globalThis.fetch
+    const read = later()
+    const gate = later()
+    const spy = vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+      const response = await real(input, init)
+      if (!String(input).includes(`alias?name=${name}`)) return response
+      read.resolve()
+      await gate.promise
+      return response
+    })
+    onTestFinished(() => spy.mockRestore())
+    const reader = open(server.url)
+    const early = reader.load(name)
+    await read.promise
+    spy.mockRestore()
+    await writer.setAlias(name, 'production', 2)
+    const following = await reader.follow()
+    await following.ready
+    gate.resolve()
+    expect((await early).version).toBe(1)
+    expect((await reader.load(name)).version).toBe(2)
+  })
+
+  it('needs no request while the stream is alive, however short the TTL', async () => {
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const name = await publish(open(server.url))
+    const spy = vi.spyOn(globalThis, 'fetch')
+    onTestFinished(() => spy.mockRestore())
+    const reader = open(server.url, { cacheTtlSeconds: 0.3 })
+    const asked = () => spy.mock.calls.filter(([url]) => String(url).includes(`alias?name=${name}`)).length
+    expect((await reader.load(name)).version).toBe(1)
+    await (await reader.follow()).ready
+    await reader.load(name, { maxAgeMs: 0 })
+    const before = asked()
+    expect(before).toBe(2)
+    for (let i = 0; i < 30; i++) {
+      expect((await reader.load(name)).source).toBe('cache')
+      await sleep(50)
+    }
+    expect(asked()).toBe(before)
+  })
 })
 
 describe('when the server', () => {
@@ -206,6 +272,55 @@ describe('when the server', () => {
     expect(heard).toMatchObject([{ to: 2 }])
     expect((await reader.load(name)).template).toBe('two')
     await until(() => following.state === 'live', 'it is live again')
+  })
+
+  it('takes the token back, the follower stops and says so', async () => {
+    const server = await startTokenRegistry({ HEARTBEAT_MS: '1000' })
+    onTestFinished(() => server.stop())
+    const admin = createAdmin({
+      trackingUri: server.url,
+      env: { MLFLOW_TRACKING_TOKEN: server.tokens.admin },
+    })
+    const { token } = await admin.tokens.create({ name: 'follower', roles: ['reader'] })
+    const log = createLogRecorder()
+    const reader = open(server.url, { env: { MLFLOW_TRACKING_TOKEN: token }, logger: log.logger })
+    const following = await reader.follow()
+    await following.ready
+    expect(following.state).toBe('live')
+    await admin.tokens.revoke('follower')
+    await until(() => following.state === 'stopped', 'it is stopped')
+    expect(log.lines.at(-1)).toMatchObject({
+      level: 'warn',
+      event: 'live.changed',
+      fields: { state: 'stopped', err: { code: 'UNAUTHENTICATED' } },
+    })
+  })
+
+  it('is set back to a backup, everything is asked for again', { timeout: 60_000 }, async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'promptkeep-follow-'))
+    onTestFinished(() => rm(dir, { recursive: true, force: true }))
+    const env = { DATABASE_URL: `sqlite:${join(dir, 'kept.db')}` }
+    const first = await startRegistry(env)
+    const writer = open(first.url)
+    const name = await publish(writer)
+    const backup = await backUp(env.DATABASE_URL, { to: join(dir, 'backup.db') })
+    await writer.setAlias(name, 'production', 2)
+    const log = createLogRecorder()
+    const reader = open(first.url, { logger: log.logger })
+    expect((await reader.load(name)).version).toBe(2)
+    const following = await reader.follow({ pollIntervalSeconds: 1 })
+    await following.ready
+    const seq = following.seq ?? 0
+    await first.stop()
+    await restore(backup.file, env.DATABASE_URL, { force: true })
+    const second = await startRegistry({ ...env, PORT: new URL(first.url).port })
+    onTestFinished(() => second.stop())
+    await until(() => log.lines.some(({ event }) => event === 'live.reset'), 'it is set back')
+    expect((await reader.load(name)).version).toBe(1)
+    expect(following.seq).toBeLessThan(seq)
+    await until(() => following.state === 'live', 'it is live again')
+    await writer.setAlias(name, 'production', 2)
+    await until(async () => (await reader.load(name)).version === 2, 'it goes on from there')
   })
 
   it('refuses the token, the follower stops and says so; loads go on with what they have', async () => {
@@ -261,6 +376,38 @@ it('nothing is left to do for a process whose registry is closed', async () => {
   await registry.close()
   expect(following.state).toBe('stopped')
   await expect(registry.follow()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+})
+
+describe('a script that ends its work without close', () => {
+  async function run(...args: readonly string[]) {
+    const child = spawnSource('./ending-follower.ts', args)
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let out = ''
+    for (const pipe of [child.stdout, child.stderr]) pipe.on('data', (text) => (out += text))
+    const [code] = await once(child, 'exit')
+    return { code, out }
+  }
+
+  it('ends, whether it is live', { timeout: 30_000 }, async () => {
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const name = await publish(open(server.url))
+    expect(await run(server.url, name)).toEqual({ code: 0, out: 'live 1\n' })
+  })
+
+  it('or polls', { timeout: 30_000 }, async () => {
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const name = await publish(open(server.url))
+    const proxy = await startCuttingProxy(server.url)
+    onTestFinished(() => proxy.stop())
+    proxy.answer({ path: 'text/event-stream', with: 'HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n' })
+    expect(await run(proxy.url, name)).toEqual({ code: 0, out: 'polling 1\n' })
+  })
+
+  it('or hears nobody', { timeout: 30_000 }, async () => {
+    expect(await run('http://127.0.0.1:9')).toMatchObject({ code: 0 })
+  })
 })
 
 it.each([

@@ -5,16 +5,21 @@ export interface CuttingProxy {
   readonly url: string
   /** Ends every connection that is open. */
   cut(): void
-  /** Requests whose first line holds this are answered with it, and not passed on; `undefined` ends that. */
-  answer(fault: { readonly path: string; readonly with: string } | undefined): void
+  /** Requests that hold this are not passed on, but answered so, or never; `undefined` ends that. */
+  answer(fault: Fault | undefined): void
   stop(): Promise<void>
+}
+
+interface Fault {
+  readonly path: string
+  readonly with: string | 'silence'
 }
 
 /** A TCP proxy on a free port whose connections can be cut while they are used. */
 export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
   const { hostname, port } = new URL(target)
   const open = new Set<Socket>()
-  let fault: { readonly path: string; readonly with: string } | undefined
+  let fault: Fault | undefined
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname)
     for (const socket of [client, upstream]) {
@@ -23,8 +28,8 @@ export async function startCuttingProxy(target: string): Promise<CuttingProxy> {
       socket.on('error', () => {})
     }
     client.on('data', (bytes: Buffer) => {
-      if (fault && bytes.includes(fault.path)) client.end(fault.with)
-      else upstream.write(bytes)
+      if (!fault || !bytes.includes(fault.path)) upstream.write(bytes)
+      else if (fault.with !== 'silence') client.end(fault.with)
     })
     upstream.on('data', (bytes: Buffer) => client.write(bytes))
     client.on('close', () => upstream.destroy())

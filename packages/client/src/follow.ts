@@ -223,10 +223,11 @@ export function startFollowing(deps: FollowDeps): Following {
         if (failures === 0) logger.warn({ err: error, seq: turns.seq }, 'live.lost')
       }
       cache.freshWhile(undefined)
-      if (state === 'live') become('connecting')
-      // The first time it is only connected anew: what polling would find, the stream tells as soon.
-      if (failures === 0) await rest(backoff(), signal)
-      else await pollFor(backoff(), can.history)
+      if (state !== 'live') await pollFor(backoff(), can.history)
+      else {
+        become('connecting')
+        await rest(backoff(), signal) // what polling would find, the stream tells as soon
+      }
     }
   }
 
