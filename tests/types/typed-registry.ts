@@ -10,9 +10,11 @@ import {
   type PromptOf,
   type PromptSet,
   type Registry,
+  type RegistryOptions,
   type Run,
   type TextValue,
 } from '@promptkeep/client'
+import { createTestRegistry } from '@promptkeep/client/testing'
 import { parseResponse, toResponseFormat } from '@promptkeep/client/zod'
 import { z } from 'zod'
 
@@ -56,6 +58,31 @@ export async function names() {
   await registry.load('prompt:/memory')
   // @ts-expect-error any text
   await registry.load(String(1))
+}
+
+export async function opening() {
+  createRegistry<Prompts>({ defaults: { memory: 'Hi', plain: { template: 'x' } }, alias: 'candidate' })
+  createRegistry<Prompts>({ alias: ['staging', 'latest', 'production'], defaults: {} })
+  createRegistry<Prompts>({ defaults: Object.fromEntries([['memory', 'Hi']]) })
+  // @ts-expect-error no such prompt
+  createRegistry<Prompts>({ defaults: { memroy: 'Hi' } })
+  // @ts-expect-error of no prompt
+  createRegistry<Prompts>({ alias: 'prodcution' })
+  // @ts-expect-error of no prompt
+  createRegistry<Prompts>({ alias: ['candidate', 'prodcution'] })
+  // @ts-expect-error neither a text nor messages
+  createRegistry<Prompts>({ defaults: { memory: 1 } })
+  await registry.seed()
+  await registry.seed({ memory: 'Hi', 'chat.reply': [{ role: 'user', content: 'Hi' }] })
+  // @ts-expect-error no such prompt
+  await registry.seed({ memroy: 'Hi' })
+  createTestRegistry<Prompts>({ prompts: { memory: 'Hi' }, defaults: { plain: 'x' }, alias: 'staging' })
+  // @ts-expect-error no such prompt
+  createTestRegistry<Prompts>({ prompts: { memroy: 'Hi' } })
+  // @ts-expect-error no such prompt
+  createTestRegistry<Prompts>({ defaults: { memroy: 'Hi' } })
+  // @ts-expect-error of no prompt
+  createTestRegistry<Prompts>({ alias: 'prodcution' })
 }
 
 export async function options() {
@@ -195,7 +222,13 @@ export async function given() {
 
 /** Without a type parameter: any name, any alias, any values. */
 export async function loose(name: string, alias: string | readonly string[] | undefined) {
-  const any = createRegistry()
+  const options: RegistryOptions = { alias: alias ?? 'production', defaults: { [name]: 'Hi' } }
+  same<Same<Registry, ReturnType<typeof open>>>()
+  const open = () => createRegistry({ ...options, defaults: { memory: 'Hi' }, alias: 'production' })
+  same<Same<Registry, ReturnType<typeof test>>>()
+  const test = () => createRegistry({ defaults: { memory: 'Hi' } })
+  const any = createRegistry(options)
+  await any.seed({ [name]: 'Hi', other: 'Hi' })
   const prompt = await any.load(name, { alias })
   same<Same<Prompt, typeof prompt>>()
   const text = prompt.format({ anything: 1 })

@@ -4,6 +4,7 @@ import type { JsonObject, ModelConfig, Template } from './prompt.ts'
 import type { SnapshotStore } from './snapshot-port.ts'
 import type { Telemetry } from './telemetry.ts'
 import type { Transport } from './transport.ts'
+import type { AliasName, AnyPrompts, DefaultsFor, PromptCatalog } from './typed.ts'
 
 /** A bundled text: the template alone, or with its settings. */
 export type Default =
@@ -17,17 +18,18 @@ export type Default =
     }
 export type Defaults = Readonly<Record<string, Default>>
 
-export interface RegistryOptions {
+/** @typeParam P - As of `createRegistry`: with it a default of another name, or an alias of no prompt, does not compile. */
+export interface RegistryOptions<P extends PromptCatalog = AnyPrompts> {
   /** Default: `MLFLOW_TRACKING_URI`, then `http://127.0.0.1:5055`. */
   readonly trackingUri?: string
   /** One alias or a chain; the first that the prompt has answers. Default `production`. */
-  readonly alias?: string | readonly string[]
+  readonly alias?: AliasName<P> | readonly AliasName<P>[]
   /** Default 300; 0 = ask every time (the last good value is still kept for an outage). */
   readonly cacheTtlSeconds?: number
   /** Longest wait of a cold load in milliseconds, retries included. Default 2000. */
   readonly timeoutMs?: number
   /** Bundled texts: seed and last fallback. */
-  readonly defaults?: Defaults
+  readonly defaults?: DefaultsFor<P>
   /** Evals and CI: nothing but the registry, or a cache that it filled, answers. Default false. */
   readonly strict?: boolean
   readonly logger?: Logger

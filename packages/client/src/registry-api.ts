@@ -1,5 +1,5 @@
 import type { Following, FollowOptions } from './follow-api.ts'
-import type { Defaults, RegistryStatus, SeedReport } from './options.ts'
+import type { RegistryStatus, SeedReport } from './options.ts'
 import type { Lineage, PromptInfo, PromptSet, PromptVersion } from './prompt.ts'
 import type { Run, RunOptions } from './run-api.ts'
 import type {
@@ -15,6 +15,7 @@ import type {
   AliasChoice,
   AnyPrompts,
   CatalogOf,
+  DefaultsFor,
   Known,
   Loaded,
   LoadOptionsFor,
@@ -67,7 +68,7 @@ export interface Registry<P extends PromptCatalog = AnyPrompts> {
    * Makes what is missing, and points the registry's alias at it (of a chain: the last). One budget of 5 s; stops at
    * the first outage or refusal, never throws for those, and tries again in the background until it is complete.
    */
-  seed(defaults?: Defaults, options?: RequestOptions): Promise<SeedReport>
+  seed(defaults?: DefaultsFor<P>, options?: RequestOptions): Promise<SeedReport>
   /** What the server can do, and `scope`: whether `run` follows asynchronous calls on this platform. */
   capabilities(options?: RequestOptions): Promise<Capabilities & { readonly scope: boolean }>
   find(name: string, options?: RequestOptions): Promise<PromptInfo>

@@ -20,7 +20,9 @@ import type { AnyPrompts, PromptCatalog } from './typed.ts'
  * it is first called.
  * @throws {InvalidInput} for a bad option, before any request
  */
-export function createRegistry<P extends PromptCatalog = AnyPrompts>(options?: RegistryOptions): Registry<P>
+export function createRegistry<P extends PromptCatalog = AnyPrompts>(
+  options?: RegistryOptions<NoInfer<P>>,
+): Registry<P>
 export function createRegistry(options: RegistryOptions = {}): Registry {
   const settings = readSettings(options)
   const { logger, now, env } = settings

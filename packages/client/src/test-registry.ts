@@ -6,13 +6,13 @@ import type { Prompt, PromptVersion } from './prompt.ts'
 import { createRegistry } from './registry.ts'
 import type { Registry } from './registry-api.ts'
 import type { VersionDraft } from './transport.ts'
-import type { AnyPrompts, PromptCatalog, PromptName } from './typed.ts'
+import type { AnyPrompts, DefaultsFor, PromptCatalog, PromptName } from './typed.ts'
 import { checkDraft } from './validate.ts'
 
 export interface TestRegistryOptions<P extends PromptCatalog = AnyPrompts>
-  extends Omit<RegistryOptions, 'transport' | 'trackingUri' | 'env'> {
+  extends Omit<RegistryOptions<P>, 'transport' | 'trackingUri' | 'env'> {
   /** What the registry holds from the start, each as version 1 behind the alias. `defaults` are the app's own texts. */
-  readonly prompts?: { readonly [N in PromptName<P>]?: Default } | undefined
+  readonly prompts?: DefaultsFor<P> | undefined
   /** Default 0: every load asks, so that `set` is seen at once. */
   readonly cacheTtlSeconds?: number
   /** Default 50: a test of a registry that hangs need not take long. */

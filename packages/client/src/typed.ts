@@ -1,4 +1,4 @@
-import type { LoadOptions } from './options.ts'
+import type { Default, Defaults, LoadOptions } from './options.ts'
 import type { ChatMessage, JsonObject, Prompt } from './prompt.ts'
 
 /** What fills a variable of a text. */
@@ -33,6 +33,11 @@ export type PromptName<P extends PromptCatalog> = keyof P & string
 
 /** Of one prompt, or of any: `latest` always, and those that its shape names. */
 export type AliasName<P extends PromptCatalog, N extends keyof P = keyof P> = P[N]['aliases'] | 'latest'
+
+/** Bundled texts of some of the prompts, or of all. */
+export type DefaultsFor<P extends PromptCatalog> = string extends keyof P
+  ? Defaults
+  : { readonly [N in PromptName<P>]?: Default }
 
 /** What `load` takes: a name, `name@alias`, `name/3`, each also with `prompts:/` before it. */
 export type PromptReference<P extends PromptCatalog> = string extends keyof P
