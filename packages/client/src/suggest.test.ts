@@ -13,4 +13,9 @@ describe('suggest', () => {
     { given: 'calendar', want: '' },
     { given: '', want: '' },
   ])('$given -> $want', ({ given, want }) => expect(suggest(given, NAMES)).toBe(want))
+
+  it('takes no more slips than it is told', () => {
+    expect(suggest('memroy', NAMES, 1)).toBe('Did you mean memory?')
+    expect(suggest('memroyy', NAMES, 1)).toBe('')
+  })
 })

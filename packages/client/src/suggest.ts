@@ -1,9 +1,13 @@
-/** `Did you mean memory?` for the candidate that is a slip away from what was given, else ''. */
-export function suggest(given: string, candidates: readonly string[]): string {
+/**
+ * `Did you mean memory?` for the candidate that is a slip away from what was given, else ''.
+ * @param most - Letters that may differ; default a third of the longer name.
+ */
+export function suggest(given: string, candidates: readonly string[], most?: number): string {
   const [best] = candidates
     .map((name) => ({ name, distance: distanceOf(given.toLowerCase(), name.toLowerCase()) }))
     .filter(
-      ({ name, distance }) => distance <= Math.max(1, Math.floor(Math.max(given.length, name.length) / 3)),
+      ({ name, distance }) =>
+        distance <= (most ?? Math.max(1, Math.floor(Math.max(given.length, name.length) / 3))),
     )
     .sort((a, b) => a.distance - b.distance)
   return best === undefined ? '' : `Did you mean ${best.name}?`

@@ -1,6 +1,7 @@
 import { Conflict, hasCode, type Registry } from '@promptkeep/client'
 import { TAG, type Weights } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
+import { warnOfSlip } from '../alias-slip.ts'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
 import { findPrompt, findVersion } from '../find-version.ts'
@@ -48,9 +49,13 @@ export const alias = (io: Io): Command =>
       if (flags.force && !flags.reason?.trim())
         throw new CliError('--force needs --reason: the history keeps why the policy was set aside')
       return withRegistry(io, flags, async (registry) => {
-        const { tags, left, ...move } = flags.dryRun
-          ? await rehearse(registry, name, moved, version, flags.expect)
+        const was = await leave(registry, name, moved, version)
+        if (was.from === undefined) await warnOfSlip(io, registry, moved)
+        const { tags, ...move } = flags.dryRun
+          ? await rehearse(registry, name, moved, version, was, flags.expect)
           : await perform(registry, name, moved, version, flags)
+        // Another one may have moved it meanwhile: what was read is not what was left.
+        const left = move.from === was.from ? was.left : undefined
         if (flags.json)
           return printJson(io, { prompt: name, alias: moved, ...move, dryRun: flags.dryRun === true })
         const from = move.from === undefined ? 'unset' : `v${move.from}`
@@ -74,8 +79,6 @@ interface Moved {
   readonly to: number
   /** Of the version. */
   readonly tags: Readonly<Record<string, string>>
-  /** How the alias was shared where it was. */
-  readonly left?: Weights | undefined
   /** Against its policy. */
   readonly forced?: true
 }
@@ -88,7 +91,6 @@ async function perform(
   { expect, reason, evidence, force }: AliasFlags,
 ): Promise<Moved> {
   const { tags } = await findVersion(registry, `${name}/${to}`)
-  const { from, left } = await leave(registry, name, alias, to)
   const change = await registry
     .setAlias(name, alias, to, {
       ...(expect === undefined ? {} : { expected: expect === 'none' ? null : expect }),
@@ -101,23 +103,17 @@ async function perform(
         ? unexpected(name, alias, expect, error)
         : error
     })
-  return {
-    from: change.from,
-    to,
-    tags,
-    // Another one moved it meanwhile: what was read is not what was left.
-    ...(change.from === from && { left }),
-    ...(change.forced && { forced: true }),
-  }
+  return { from: change.from, to, tags, ...(change.forced && { forced: true }) }
 }
 
-/** Where the alias is before it moves to `to`, and how it is shared there. */
-async function leave(
-  registry: Registry,
-  name: string,
-  alias: string,
-  to: number,
-): Promise<Pick<Moved, 'from' | 'left'>> {
+interface Left {
+  readonly from?: number | undefined
+  /** How the alias is shared there. */
+  readonly left?: Weights | undefined
+}
+
+/** Where the alias is before it moves to `to`. */
+async function leave(registry: Registry, name: string, alias: string, to: number): Promise<Left> {
   const from = (await findPrompt(registry, name)).aliases[alias]
   if (from === undefined || from === to) return { from }
   return { from, left: await splitAt(registry, { name, alias, version: from }) }
@@ -128,13 +124,13 @@ async function rehearse(
   name: string,
   alias: string,
   to: number,
+  { from }: Left,
   expect: AliasFlags['expect'],
 ): Promise<Moved> {
   const { tags } = await findVersion(registry, `${name}/${to}`)
-  const { from, left } = await leave(registry, name, alias, to)
   if (expect !== undefined && expect !== (from ?? 'none'))
     throw unexpected(name, alias, expect, new Conflict('', from ?? null))
-  return { from, to, tags, left }
+  return { from, to, tags }
 }
 
 function unexpected(name: string, alias: string, expect: number | 'none', conflict: unknown): CliError {

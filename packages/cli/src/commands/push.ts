@@ -4,6 +4,7 @@ import { type PromptLock, writeLock } from '@promptkeep/client/files'
 import { type Part, partsOf } from '@promptkeep/client/includes'
 import { TAG } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
+import { warnOfSlip } from '../alias-slip.ts'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
 import type { Io } from '../io.ts'
@@ -57,6 +58,8 @@ export const push = (io: Io): Command =>
         checkOnly(flags.only, findings)
         const ordered = await orderByIncludes(findings)
         const texts = await rehearse(io, registry, ordered, flags)
+        const isNew = findings.every(({ prompt }) => prompt?.aliases[flags.alias ?? ''] === undefined)
+        if (flags.alias !== undefined && isNew) await warnOfSlip(io, registry, flags.alias)
         const results = await pushAll(io, registry, folder, ordered, flags)
         if (results.some(({ action }) => action === 'refused')) io.setExitCode(1)
         warnOf(io, findings, texts, results)

@@ -13,6 +13,7 @@ import { canonicalTemplate, type PromptFile, readPromptFile, readUtf8 } from '@p
 import { expandDraft } from '@promptkeep/client/includes'
 import { refuse, TAG } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
+import { warnOfSlip } from '../alias-slip.ts'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
 import { requireClean } from '../lint.ts'
@@ -85,6 +86,8 @@ export const register = (io: Io): Command =>
         const texts = { source: content.template, expanded: draft.template }
         await requireClean(io, [{ label, ...texts, ...(content.path && { path: content.path }) }], flags)
         const before = await findServed(registry, name, flags.alias)
+        if (flags.alias !== undefined && before?.alias !== flags.alias)
+          await warnOfSlip(io, registry, flags.alias)
         const version = await registry.register(draft)
         warn(io, name, templateNotes(draft.template, before?.template))
         const move = flags.alias === undefined ? undefined : await pointAlias(registry, version, flags.alias)

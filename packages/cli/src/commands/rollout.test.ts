@@ -233,3 +233,31 @@ describe('rollout', () => {
     expect(out).toBe(`memory@production\nv1     25 %  ${'█'.repeat(10)}\nv2     75 %  ${'█'.repeat(30)}\n`)
   })
 })
+
+describe('an alias that no prompt has', () => {
+  const warning = 'WARN prodcution is a new alias; did you mean production?\n'
+
+  it.each([
+    ['rollout', 'memory', '2=100', '--alias', 'prodcution'],
+    ['alias', 'memory', 'prodcution', '2'],
+    ['alias', 'memory', 'prodcution', '2', '--dry-run'],
+    ['register', 'memory', '--template', 'four', '--alias', 'prodcution'],
+    ['push', '--force', '--alias', 'prodcution'],
+  ])('is warned of where it is a slip away from one that there is: %s', async (...args) => {
+    await mkdir(join(dir, 'prompts'))
+    await writeFile(join(dir, 'prompts/memory.md'), 'five')
+    const { code, err } = await cli.run(...args)
+    expect(err).toContain(warning)
+    expect(code).toBe(0)
+  })
+
+  it('is not, where it is another word, of a series, or known of another prompt', async () => {
+    const alias = async (name: string, given: string) => (await cli.run('alias', name, given, '1')).err
+    await cli.run('register', 'weather', '--template', 'one')
+    expect(await alias('memory', 'staging')).toBe('')
+    expect(await alias('memory', 'candidate-1')).toBe('')
+    expect(await alias('memory', 'candidate-2')).toBe('')
+    expect(await alias('memory', 'prodcution')).toBe(warning)
+    expect(await alias('weather', 'prodcution')).toBe('')
+  })
+})

@@ -9,6 +9,7 @@ import {
   type Weights,
 } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
+import { warnOfSlip } from '../alias-slip.ts'
 import { CliError } from '../cli-error.ts'
 import { movedAway } from '../conflict.ts'
 import { findPrompt, findVersion } from '../find-version.ts'
@@ -77,6 +78,7 @@ export const rollout = (io: Io): Command =>
           return show(io, registry, { name, before, ...flags })
         const weights = given ?? endAt(name, before, flags)
         await requireServable(registry, name, weights)
+        if (before.main === undefined) await warnOfSlip(io, registry, flags.alias)
         const changes = flags.dryRun
           ? rehearse(name, before, flags)
           : await perform(io, { name, before, weights, flags })
