@@ -30,6 +30,18 @@ it('and refuse each wrong use, where it is', { timeout: 60_000 }, async () => {
   expect(of("load('memroy')")).toMatch(
     /^Argument of type '"memroy"' is not assignable to parameter of type '"chat\.reply" \| /,
   )
+  // What docs/typed-prompts.md says of the compiler's errors.
+  expect(of("load('memory@prodcution')")).toMatch(/ parameter of type '"chat\.reply" \| /)
+  for (const use of ["loadSet(['memory', 'chat.reply2']", "prompts: ['memroy']"])
+    expect(of(use)).toMatch(/ Did you mean '"(memory|chat\.reply)"'\?$/)
+  for (const use of ["load('memory', { alias: 'prodcution'", "run(() => 1, { alias: 'prodcution'"])
+    expect(of(use)).toMatch(/ Did you mean '"production"'\?$/)
+  for (const use of ["createRegistry<Prompts>({ alias: 'prodcution'", 'createTestRegistry<Prompts>({ alias'])
+    expect(of(use)).toMatch(/ Did you mean '"production"'\?$/)
+  for (const use of ['createRegistry<Prompts>({ defaults: { memroy', 'seed({ memroy', 'prompts: { memroy'])
+    expect(of(use)).toMatch(/ Did you mean to write 'memory'\?$/)
+  expect(of("load('memory@candidate', {")).toMatch(/ is not assignable to type 'undefined'\.$/)
+  expect(of('wath')).toMatch(/'wath' does not exist in type/)
   expect(of('format({})')).toMatch(/^Property 'question' is missing in type '{}'/)
 })
 
