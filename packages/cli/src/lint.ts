@@ -26,7 +26,8 @@ export interface Linted {
 
 export interface Lint {
   readonly severity: LintFinding['severity']
-  readonly kind: LintFinding['kind']
+  /** `file`: the file itself, such as its front matter or its includes; its text is not looked at then. */
+  readonly kind: LintFinding['kind'] | 'file'
   /** `prompts/memory.md:7:3`, or the name and the place in its text. */
   readonly place: string
   readonly message: string

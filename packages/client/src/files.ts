@@ -26,16 +26,22 @@ export { writeWhole } from './write-whole.ts'
  * @throws {InvalidInput} for a folder or file that cannot be read, and for the first bad file.
  */
 export async function readPromptFolder(dir: string): Promise<PromptFile[]> {
+  const files = await Promise.all((await listPromptFiles(dir)).map(readPromptFile))
+  return files.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Paths of the files that `readPromptFolder` reads, unread. @throws {InvalidInput} for a folder that cannot be read */
+export async function listPromptFiles(dir: string): Promise<string[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === 'ENOENT' ? 'there is no such folder' : `cannot be read (${cause.code})`
     throw new InvalidInput(`${dir}: ${why}`, { cause })
   })
-  const names = entries
+  return entries
     .filter((entry) => !entry.isDirectory())
     .map((entry) => entry.name)
     .filter((name) => name.endsWith('.md') && !name.startsWith('.') && name.toLowerCase() !== 'readme.md')
-  const files = await Promise.all(names.map((name) => readPromptFile(join(dir, name))))
-  return files.sort((a, b) => (a.name < b.name ? -1 : 1))
+    .sort()
+    .map((name) => join(dir, name))
 }
 
 /** @throws {InvalidInput} */

@@ -13,6 +13,7 @@ import {
 } from './front-matter.ts'
 import { hasIncludes } from './include-statement.ts'
 import type { ChatMessage, JsonObject, ModelConfig, Template } from './prompt.ts'
+import { suggest } from './suggest.ts'
 import { variablesOf } from './template-uses.ts'
 import { checkModelConfig, checkNote, checkTags, checkTemplate } from './validate.ts'
 
@@ -157,8 +158,12 @@ function checkVariables(listed: readonly string[], template: Template): void {
   // What a text includes has variables of its own, which only a registry knows.
   const unused = hasIncludes(template) ? [] : listed.filter((name) => !used.includes(name))
   if (missing.length + unused.length === 0) return
+  const slips = missing.map((name) => {
+    const near = name.length < 3 ? '' : suggest(name, unused)
+    return near === '' ? name : `${name} (${near.replace('Did', 'did')})`
+  })
   const said = [
-    missing.length > 0 ? `the text uses ${missing.join(', ')}, which it does not list` : '',
+    missing.length > 0 ? `the text uses ${slips.join(', ')}, which it does not list` : '',
     unused.length > 0 ? `it lists ${unused.join(', ')}, which the text does not use` : '',
   ].filter((part) => part !== '')
   throw new InvalidInput(`variables must be those of the text: ${said.join('; ')}`)

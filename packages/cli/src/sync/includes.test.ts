@@ -291,6 +291,41 @@ describe('lint', () => {
     })
   })
 
+  it('a mistake of one file hides nothing of the others', async () => {
+    await write('greeting', '---\nvariables: [name]\n---\nHi {{ nmae }}')
+    await write('matter', '---\nvriables: []\n---\nHi')
+    await write('part', 'a\nBe {% include tone %}')
+    await write('tone', 'kind {% if x %}')
+    const { code, err } = await cli.run('lint')
+    expect(code).toBe(1)
+    expect(err.split('\n')).toEqual([
+      'ERROR prompts/greeting.md:2: variables must be those of the text: the text uses nmae (did you mean name?), which it does not list; it lists name, which the text does not use',
+      expect.stringMatching(/^ERROR prompts\/matter\.md:2: unknown key "vriables"; allowed are name, /),
+      expect.stringMatching(/^ERROR prompts\/part\.md:2: /),
+      expect.stringMatching(/^ERROR prompts\/tone\.md:1:6: /),
+      '4 files: 4 errors, 0 warnings',
+      '',
+    ])
+    const { errors, files } = JSON.parse((await cli.run('lint', '--json')).out)
+    expect({ errors, first: files[0].findings[0] }).toMatchObject({
+      errors: 4,
+      first: { severity: 'error', kind: 'file', place: 'prompts/greeting.md:2' },
+    })
+  })
+
+  it('tells of files that include each other, and of the rest', async () => {
+    await write('memory', 'Be {% include "tone" %}')
+    await write('tone', 'of {% include "memory" %}')
+    await write('weather', '{% if x %}')
+    const { code, err } = await cli.run('lint')
+    expect(code).toBe(1)
+    expect(err).toContain(
+      'ERROR prompts/memory.md: a prompt cannot include itself: memory -> tone -> memory\n',
+    )
+    expect(err).toContain('ERROR prompts/weather.md:1:1: ')
+    expect(err).toContain('3 files: 2 errors, 0 warnings\n')
+  })
+
   it.each([
     { args: ['nope'], want: /no such folder/ },
     { args: ['nope.md'], want: /does not exist/ },
