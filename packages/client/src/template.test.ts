@@ -89,6 +89,27 @@ describe('formatTemplate', () => {
       says: /a.length.toFixed/,
     },
     {
+      rule: 'says what must be an object',
+      text: '{{ user.name }} {{ user.town }} {{ a.b.c }} {{ z.y }}',
+      values: { user: 'A', a: { b: 1 } },
+      code: 'MISSING_VARIABLES',
+      says: /^missing variables "user\.name", "user\.town", "a\.b\.c", "z\.y"; "user" must be an object with "name"; "user" must be an object with "town"; "a\.b" must be an object with "c"$/,
+    },
+    {
+      rule: 'says what must be an object and no list, in Jinja',
+      text: '{% if true %}{{ user.name }}{% endif %}',
+      values: { user: ['A'] },
+      code: 'MISSING_VARIABLES',
+      says: /^missing variable "user\.name"; "user" must be an object with "name"$/,
+    },
+    {
+      rule: 'says no more where an object lacks the field',
+      text: '{{ user.name }}',
+      values: { user: { nmae: 'A' } },
+      code: 'MISSING_VARIABLES',
+      says: /^missing variable "user\.name"$/,
+    },
+    {
       rule: 'names unknown extras and what is known',
       text: '{{ a }}',
       values: { a: 1, z: 2 },

@@ -140,7 +140,7 @@ export function assemble(
       for (const key of Object.keys(values)) if (!keys.has(key)) refuseUnknown(values, keys, variables)
       const missing: string[] = []
       const result = render(values, missing)
-      if (missing.length > 0) refuseMissing([...new Set(missing)])
+      if (missing.length > 0) refuseMissing([...new Set(missing)], values)
       return result
     },
   }
@@ -178,8 +178,23 @@ export function toText(name: string, value: unknown): string {
   throw new InvalidInput(`variable "${name}" must be a string, number or boolean; got ${given}`)
 }
 
-function refuseMissing(names: readonly string[]): never {
-  throw new RegistryError('MISSING_VARIABLES', `missing ${plural(names, 'variable')} ${quoted(names)}`)
+function refuseMissing(names: readonly string[], values: Values): never {
+  const noObjects = new Set(names.map((name) => noObjectOn(name, values)))
+  throw new RegistryError(
+    'MISSING_VARIABLES',
+    `missing ${plural(names, 'variable')} ${quoted(names)}${[...noObjects].join('')}`,
+  )
+}
+
+/** What was given where `user.name` reads a field, and has none: a text for `user`. */
+function noObjectOn(path: string, values: Values): string {
+  for (let at = path.indexOf('.'); at > 0; at = path.indexOf('.', at + 1)) {
+    const of = lookUp(values, path.slice(0, at)) ?? {}
+    if (typeof of === 'object' && !Array.isArray(of)) continue
+    const field = path.slice(at + 1).split('.', 1)
+    return `; "${path.slice(0, at)}" must be an object with "${field}"`
+  }
+  return ''
 }
 
 function refuseUnknown(values: Values, keys: ReadonlySet<string>, variables: readonly string[]): never {
