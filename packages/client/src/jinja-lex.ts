@@ -11,6 +11,7 @@ export class TemplateError extends InvalidInput {
   /** Both count from 1. A line ends with LF, CR or both. */
   readonly line: number
   readonly column: number
+  readonly at: Offset
   /** As `TemplateText.field`. */
   readonly field: string
 
@@ -20,6 +21,7 @@ export class TemplateError extends InvalidInput {
     this.reason = reason
     this.line = line
     this.column = column
+    this.at = at
     this.field = field
   }
 }

@@ -32,7 +32,7 @@ export interface Finding {
 export function lintTemplate(template: Template, declared?: readonly string[]): Finding[] {
   const isJinja = usesJinja(template)
   const texts = textsOf(template)
-  const errors = errorsOf(template)
+  const errors = errorsOf(template, MOST_ERRORS)
   const findings = texts.flatMap((text) => lintBraces(text, isJinja && !text.isPlaceholder))
   return [...errors, ...findings, ...(declared ? compareNames(template, texts, declared) : [])]
 }
@@ -42,25 +42,21 @@ export function lintTemplate(template: Template, declared?: readonly string[]): 
  * @throws {InvalidInput} that says what cannot be rendered, and where
  */
 export async function checkRenderable(template: Template): Promise<void> {
-  const [first] = errorsOf(template)
+  const [first] = errorsOf(template, 1)
   if (!first) return
   const at = `${first.field === '' ? '' : `${first.field} `}line ${first.line}, column ${first.column}`
   throw new InvalidInput(`template ${at}: ${first.message}`)
 }
 
-function errorsOf(template: Template): Finding[] {
+/** Of one text: who has more, reads a text that is no template. */
+const MOST_ERRORS = 20
+
+/** @param most - Of each text: for one, nothing is read again. */
+function errorsOf(template: Template, most: number): Finding[] {
   const isJinja = usesJinja(template)
-  const errors = textsOf(template).flatMap(({ text, field, isPlaceholder }): Finding[] => {
-    if (!isJinja || isPlaceholder) return []
-    try {
-      parseJinja(text, field)
-      return []
-    } catch (error) {
-      if (!(error instanceof TemplateError)) throw error
-      const { reason: message, line, column } = error
-      return [{ kind: 'jinja', severity: 'error', message, field, line, column }]
-    }
-  })
+  const errors = textsOf(template).flatMap(({ text, field, isPlaceholder }) =>
+    isJinja && !isPlaceholder ? jinjaErrors(text, field, most) : [],
+  )
   if (errors.length > 0) return errors
   const place = { kind: 'placeholder', severity: 'error', field: '', line: 1, column: 1 } as const
   try {
@@ -70,6 +66,61 @@ function errorsOf(template: Template): Finding[] {
     return [{ ...place, message: error.message }]
   }
   return isJinja || typeof template !== 'string' ? conflictsOf(template, place) : []
+}
+
+/** What is wrong is taken out, tag by tag, and the rest read again. */
+function jinjaErrors(text: string, field: string, most: number): Finding[] {
+  const found: { readonly at: number; readonly message: string }[] = []
+  let rest = text
+  let lacksStatement = false
+  for (let turn = 0; turn < MOST_ERRORS && found.length < most; turn++) {
+    const error = errorIn(rest)
+    if (error === undefined) break
+    const { start, end, message } = wrongTag(rest, error)
+    // What was opened or closed by a tag that is gone: its own mistake is told.
+    if (!(lacksStatement && UNPAIRED.test(message))) found.push({ at: error.at, message })
+    lacksStatement ||= rest.startsWith('{%', start)
+    const without = rest.slice(0, start) + rest.slice(start, end).replace(/[^\r\n]/g, ' ') + rest.slice(end)
+    if (without === rest) break
+    rest = without
+  }
+  return found
+    .sort((a, b) => a.at - b.at)
+    .map(({ at, message }) => ({ kind: 'jinja', severity: 'error', message, field, ...placeOf(text, at) }))
+}
+
+const UNPAIRED = /closes nothing that is open here$|^\{% \w+ %\} is never closed with/
+
+function errorIn(text: string): TemplateError | undefined {
+  try {
+    parseJinja(text)
+    return undefined
+  } catch (error) {
+    if (error instanceof TemplateError) return error
+    throw error
+  }
+}
+
+/** The tag that an error is in, as far as it can be told. */
+function wrongTag(
+  text: string,
+  { at, reason }: TemplateError,
+): { readonly start: number; readonly end: number; readonly message: string } {
+  const start = Math.max(...['{{', '{%', '{#'].map((opening) => text.lastIndexOf(opening, at)))
+  if (start < 0) return { start: at, end: at + 1, message: reason }
+  const closing = text[start + 1] === '{' ? '}}' : text[start + 1] === '%' ? '%}' : '#}'
+  const inner = text.slice(start + 2, at)
+  if (reason === 'unexpected "}"' && !/[{}]/.test(inner)) {
+    const tag = text.slice(start, at + 1).replace(/\s+/g, ' ')
+    return { start, end: at + 1, message: `"${tag}" is closed with one brace: write "${closing}"` }
+  }
+  const end = text.indexOf(closing, Math.max(at, start + 2))
+  const next = /\{[{%#]/g
+  next.lastIndex = Math.max(at, start + 2)
+  const following = next.exec(text)?.index ?? text.length
+  // Never closed: what follows is another tag's.
+  if (end < 0 || end > following) return { start, end: start + 2, message: reason }
+  return { start, end: end + 2, message: reason }
 }
 
 /** A variable that stands for messages in one place can't be written in another. */

@@ -229,7 +229,8 @@ describe('lintTemplate', () => {
   it('finds Jinja, odd braces, and differences from what is declared', () => {
     const findings = lintTemplate('{% if x %}{{ a }} {{ 1b }} {{ a }}', ['a', 'c'])
     expect(findings.map(({ kind, severity }) => `${severity} ${kind}`)).toEqual([
-      'error jinja',
+      'error jinja', // the if that is never closed
+      'error jinja', // 1b
       'warning unused',
     ])
     expect(lintTemplate('{{ a }} {{ 1b }}', ['a', 'c']).map(({ kind }) => kind)).toEqual(['braces', 'unused'])

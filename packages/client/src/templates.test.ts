@@ -331,6 +331,25 @@ describe('lint', () => {
     '{% if a %}{{ a }}{% endif %}',
   ])('finds nothing in %j', (text) => expect(lintTemplate(text)).toEqual([]))
 
+  it.each([
+    [
+      'Hi {{ name }, {% iff x %}a{% endif %}\n😀 {{ x|upper }}',
+      ['1:12 "{{ name }" is closed with one brace: write "}}"', '1:15 {% iff %} is', '2:7 a filter (|) is'],
+    ],
+    ['{% if x }a{% endif %}', ['1:9 "{% if x }" is closed with one brace: write "%}"']],
+    ['{% if x %}a{% endiff %} {{ y', ['1:12 {% endiff %} is', '1:25 {{ is never closed']],
+    ['{% if x %}{{ a }', ['1:1 {% if %} is never closed', '1:16 "{{ a }" is closed']],
+    ['{{ "a}}b"|x }}{% endif %}', ['1:10 a filter (|) is', '1:15 {% endif %} closes nothing']],
+  ])('goes on after an error: %j', (text, want) => {
+    const found = lintTemplate(text).map(({ line, column, message }) => `${line}:${column} ${message}`)
+    expect(found).toEqual(want.map((start) => expect.stringContaining(start)))
+    expect(found.every((one, i) => one.startsWith(want[i] ?? '-'))).toBe(true)
+  })
+
+  it('tells at most 20 errors of a text', () => {
+    expect(lintTemplate('{% if a %}{% endif %}{{ a|b }}'.repeat(50))).toHaveLength(20)
+  })
+
   it('compares names with those declared, and guesses what was meant', () => {
     const chat = [
       { role: 'system', content: 'Hi' },
