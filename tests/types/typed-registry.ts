@@ -70,6 +70,8 @@ export async function opening() {
   createRegistry<Prompts>({ alias: 'prodcution' })
   // @ts-expect-error of no prompt
   createRegistry<Prompts>({ alias: ['candidate', 'prodcution'] })
+  // @ts-expect-error any text
+  createRegistry<Prompts>({ alias: String(1) })
   // @ts-expect-error neither a text nor messages
   createRegistry<Prompts>({ defaults: { memory: 1 } })
   await registry.seed()
