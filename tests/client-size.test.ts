@@ -32,6 +32,6 @@ it('the main entry of the client, with all that loads need, is at most 10 kB, mi
   expect(await sizeOf([lazyStaysLazy])).toBeLessThanOrEqual(10_000)
 })
 
-it('with everything that it imports when it is first called, in one file, it is at most 40 kB', async () => {
-  expect(await sizeOf([])).toBeLessThanOrEqual(40_000)
+it('with everything that it imports when it is first called, in one file, it is at most 42 kB', async () => {
+  expect(await sizeOf([])).toBeLessThanOrEqual(42_000)
 })
