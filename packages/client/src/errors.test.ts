@@ -3,6 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { Conflict, InvalidInput, RegistryError } from './errors.ts'
 import { makeBody } from './prompt-body.ts'
 
+it('an error in the fields of a log line says its message, also as plain JSON', () => {
+  const error = new RegistryError('UNAVAILABLE', 'refused', { status: 503, cause: new Error('secret') })
+  expect(JSON.parse(JSON.stringify({ err: error }))).toEqual({
+    err: { name: 'RegistryError', code: 'UNAVAILABLE', message: 'refused', status: 503 },
+  })
+})
+
 describe('an error that is printed', () => {
   it('shows no field that it does not have', () => {
     expect(Object.keys(new InvalidInput('bad'))).not.toContain('status')

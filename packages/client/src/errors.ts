@@ -37,6 +37,11 @@ export class RegistryError extends Error {
     if (options.mlflowCode !== undefined) this.mlflowCode = options.mlflowCode
     if (options.status !== undefined) this.status = options.status
   }
+
+  /** With the message, which JSON leaves out of errors: log fields are data. */
+  toJSON(): object {
+    return { ...this, message: this.message }
+  }
 }
 
 /** No prompt (or plain model) of this name. The text is MLflow's own. */
