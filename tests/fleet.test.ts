@@ -133,8 +133,23 @@ describe.each(databases)('on $database', ({ skip, start }) => {
       })
       expect((await admin.fleet({ prompt: name })).prompts[0]?.version).toBeUndefined()
       expect((await cli.run('fleet', name)).out).toMatch(/gone {2}0 of 1 instance/)
-      expect((await cli.run('fleet', 'nobody')).err).toMatch(
-        /^No instance reports nobody .*\n.*registry\.follow/,
+      const silent = await publish(writer)
+      expect((await cli.run('fleet', silent)).err).toMatch(
+        new RegExp(`^No instance reports ${silent} .*\n.*registry\\.follow`),
+      )
+      for (const json of [[], ['--json']])
+        expect(await cli.run('fleet', `${name}x`, ...json)).toEqual({
+          code: 1,
+          out: '',
+          err: `error: there is no prompt ${name}x, so nobody runs it\nDid you mean ${name}?\n`,
+        })
+      expect(await cli.run('fleet', name, '--app', 'nope')).toEqual({
+        code: 0,
+        out: '',
+        err: `No instance of the app nope reports ${name}.\nThere is job.\n`,
+      })
+      expect((await cli.run('fleet', name, '--alias', 'prodcution')).err).toBe(
+        `No instance reports ${name}@prodcution.\nDid you mean production?\n`,
       )
     },
   )

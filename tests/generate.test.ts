@@ -190,7 +190,7 @@ describe('promptkeep generate', { timeout: 60_000 }, () => {
     await writeFile(join(prompts, 'plain.md'), 'Hello, you.')
     expect(await generate(dir, ['--check'])).toMatchObject({
       code: 0,
-      err: 'Texts have changed since, types have not: plain. npx promptkeep generate notes it.\n',
+      err: 'Changed since the types were made, and the types are still right: plain. npx promptkeep generate notes it.\n',
     })
     await generate(dir)
     expect((await generate(dir, ['--check'])).err).toBe('')

@@ -2,9 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Fleet, type FleetInstance, isBehind, type Reach } from '@promptkeep/client/admin'
 import { checkName } from '@promptkeep/client/protocol'
 import { type Command, InvalidArgumentError } from 'commander'
+import { CliError } from '../cli-error.ts'
+import { findPrompt } from '../find-version.ts'
 import type { Io } from '../io.ts'
-import { aliasName, openAdmin, printJson, type RegistryFlags, registryCommand } from '../registry-command.ts'
+import {
+  aliasName,
+  openAdmin,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  withRegistry,
+} from '../registry-command.ts'
 import { createStyle, isoTime, oneLine, table } from '../style.ts'
+import { suggest } from '../suggest.ts'
 
 interface FleetFlags extends RegistryFlags {
   readonly alias?: string
@@ -37,9 +47,11 @@ export const fleet = (io: Io): Command =>
       if (name !== undefined) checkName(name)
       const admin = openAdmin(io, flags)
       const found = await look(io, admin, name, flags)
+      if (name !== undefined && found.prompts.length === 0) await requirePrompt(io, name, flags)
       const behind = found.prompts.flatMap((reach) => behindOf(reach))
       if (flags.json) printJson(io, toJson(found))
-      else print(io, found, name)
+      else if (found.prompts.length > 0) print(io, found)
+      else await tellNone(io, admin, found, name, flags)
       if (flags.wait !== undefined && behind.length > 0) io.setExitCode(1)
     })
 
@@ -62,16 +74,55 @@ async function look(io: Io, admin: Admin, name: string | undefined, flags: Fleet
 
 const behindOf = (reach: Reach): FleetInstance[] => reach.instances.filter((one) => isBehind(reach, one))
 
-function print(io: Io, { prompts, instances, at }: Fleet, name: string | undefined): void {
-  const style = createStyle(io.out, io.env)
-  if (prompts.length === 0) {
-    const what = name === undefined ? 'No instance reports' : `No instance reports ${oneLine(name)}`
+/** @throws {CliError} exit 1, with the nearest name, for a prompt that the registry does not have */
+async function requirePrompt(io: Io, name: string, flags: FleetFlags): Promise<void> {
+  try {
+    await withRegistry(io, flags, (registry) => findPrompt(registry, name))
+  } catch (cause) {
+    if (!(cause instanceof CliError)) throw cause
+    throw new CliError(`there is no prompt ${oneLine(name)}, so nobody runs it`, {
+      exitCode: 1,
+      hint: cause.hint,
+      cause,
+    })
+  }
+}
+
+/** Why there is nothing to show: who reports something else is named. */
+async function tellNone(
+  io: Io,
+  admin: Admin,
+  { instances }: Fleet,
+  name: string | undefined,
+  { alias, app }: FleetFlags,
+): Promise<void> {
+  const what = name === undefined ? '' : ` ${oneLine(name)}`
+  const at = alias === undefined ? '' : `@${oneLine(alias)}`
+  const of = app === undefined ? '' : ` of the app ${oneLine(app)}`
+  const all = alias === undefined && app === undefined ? [] : (await admin.fleet({ prompt: name })).prompts
+  if (all.length === 0) {
     io.err.write(
-      `${what} (${countOf(instances, 'instance')} in all). An app reports what it runs with\n` +
+      `No instance reports${what} (${countOf(instances, 'instance')} in all). An app reports what it runs with\n` +
         "  registry.follow({ report: { app: 'my-app' } })\n",
     )
     return
   }
+  const namesOf = (given: string, those: readonly string[]) => {
+    const known = [...new Set(those)].sort()
+    return known.includes(given) ? undefined : suggest(given, known) || `There is ${known.join(', ')}.`
+  }
+  const apps = all.flatMap((reach) => reach.instances.map((one) => one.app))
+  const aliases = all.map((reach) => reach.alias)
+  const hints = [
+    app === undefined ? undefined : namesOf(app, apps),
+    alias === undefined ? undefined : namesOf(alias, aliases),
+  ].filter((hint) => hint !== undefined)
+  io.err.write(`No instance${of} reports${what || (at && ' anything')}${at}.\n`)
+  for (const hint of hints) io.err.write(`${oneLine(hint)}\n`)
+}
+
+function print(io: Io, { prompts, at }: Fleet): void {
+  const style = createStyle(io.out, io.env)
   const rows = prompts.map((reach) => {
     const behind = behindOf(reach)
     const on = reach.instances.length - behind.length

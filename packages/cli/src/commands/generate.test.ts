@@ -13,17 +13,17 @@ it('status names the texts that are newer than the types, and generate settles i
   await write('greet', 'Hi')
   await write('memory', 'Remember {{ what }}')
   await cli.run('push', '--alias', 'production')
-  expect((await cli.run('status')).err).not.toContain('Types')
+  expect((await cli.run('status')).err).not.toContain('types')
   await cli.run('generate')
-  expect((await cli.run('status')).err).not.toContain('Types')
+  expect((await cli.run('status')).err).not.toContain('types')
 
   await write('memory', 'Keep {{ what }}')
   await write('unknown', 'made later')
   expect((await cli.run('status')).err).toContain(
-    'Types are older than the text: memory (promptkeep generate).\n',
+    'Changed since the types were made: memory. Whether the types are still right: promptkeep generate --check\n',
   )
   await cli.run('push', '--alias', 'production')
-  expect((await cli.run('status')).err).toContain('Types are older than the text: memory ')
+  expect((await cli.run('status')).err).toContain('Changed since the types were made: memory. ')
   await cli.run('generate')
-  expect((await cli.run('status')).err).not.toContain('Types')
+  expect((await cli.run('status')).err).not.toContain('types')
 })

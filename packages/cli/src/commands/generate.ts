@@ -116,7 +116,9 @@ async function check(io: Io, flags: GenerateFlags, checked: Checked): Promise<vo
   if (isSame) {
     io.out.write(`${flags.out}: the types of ${count(prompts)} are what they should be\n`)
     if (older.length > 0) {
-      io.err.write(`Texts have changed since, types have not: ${older.join(', ')}. ${command} notes it.\n`)
+      io.err.write(
+        `Changed since the types were made, and the types are still right: ${older.join(', ')}. ${command} notes it.\n`,
+      )
     }
     return
   }

@@ -69,7 +69,12 @@ describe('snapshot', () => {
   it.each([
     { args: ['gret'], want: /Did you mean greet/ },
     { args: ['draft', 'greet'], want: /^error: draft: no alias production\n/ },
-    { args: ['--alias', 'nope'], want: /^error: no prompt has the alias nope: nothing was written\n/ },
+    {
+      args: ['--alias', 'nope'],
+      want: /^error: no prompt has the alias nope: nothing was written\nThere is experiment, production\.\n$/,
+    },
+    { args: ['--alias', 'experimnet'], want: /nothing was written\nDid you mean experiment\?\n$/ },
+    { args: ['greet', '--alias', 'nope'], want: /^error: greet: no alias nope\nThere is production\.\n$/ },
     { args: ['--alias', 'v3'], want: /--alias must be an alias/ },
     { args: ['--address', 'example.com'], want: /^error: --address must be an http or https address/ },
     { args: ['--out', 'missing/x.json'], want: /^error: missing\/x\.json: cannot be written \(ENOENT\)\n/ },

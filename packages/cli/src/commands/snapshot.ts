@@ -14,6 +14,7 @@ import {
   withRegistry,
 } from '../registry-command.ts'
 import { createStyle, isoTime, oneLine, table } from '../style.ts'
+import { suggest } from '../suggest.ts'
 
 interface SnapshotFlags extends RegistryFlags {
   readonly out: string
@@ -44,7 +45,7 @@ export const snapshot = (io: Io): Command =>
         const entries: SnapshotEntry[] = []
         for (const prompt of prompts)
           entries.push(...(await entriesOf(registry, prompt, flags.alias, io.now())))
-        checkHeld(names, entries, flags.alias)
+        checkHeld(names, prompts, entries, flags.alias)
         const address = flags.address === undefined ? openAdmin(io, flags).address : addressOf(flags.address)
         const workspace = io.env.MLFLOW_WORKSPACE ?? ''
         await write(resolve(io.cwd, flags.out), flags.out, { address, workspace, savedAt: io.now(), entries })
@@ -98,14 +99,27 @@ async function requireUnchanged(version: PromptVersion): Promise<void> {
 /** @throws {CliError} for a prompt that was named and has none of the aliases, and for a file that would be empty */
 function checkHeld(
   names: readonly string[],
+  prompts: readonly PromptInfo[],
   entries: readonly SnapshotEntry[],
   aliases: readonly string[],
 ): void {
   const held = new Set(entries.map(({ version }) => version.name))
   const lacking = names.filter((name) => !held.has(name))
-  if (lacking.length > 0) throw new CliError(`${lacking.join(', ')}: no alias ${aliases.join(' or ')}`)
+  const hint = hintOf(
+    names.length > 0 ? prompts.filter(({ name }) => lacking.includes(name)) : prompts,
+    aliases,
+  )
+  if (lacking.length > 0)
+    throw new CliError(`${lacking.join(', ')}: no alias ${aliases.join(' or ')}`, { hint })
   if (entries.length === 0)
-    throw new CliError(`no prompt has the alias ${aliases.join(' or ')}: nothing was written`)
+    throw new CliError(`no prompt has the alias ${aliases.join(' or ')}: nothing was written`, { hint })
+}
+
+/** What was meant, or which aliases there are. */
+function hintOf(prompts: readonly PromptInfo[], aliases: readonly string[]): string | undefined {
+  const known = [...new Set(prompts.flatMap((prompt) => Object.keys(prompt.aliases)))].sort()
+  const near = aliases.map((alias) => suggest(alias, known)).find((hint) => hint !== '')
+  return near ?? (known.length === 0 ? undefined : `There is ${known.join(', ')}.`)
 }
 
 async function write(

@@ -60,7 +60,9 @@ export const status = (io: Io): Command =>
         )
         const older = olderTypes(folder.lock, findings)
         if (older.length > 0)
-          io.err.write(`Types are older than the text: ${older.join(', ')} (promptkeep generate).\n`)
+          io.err.write(
+            `Changed since the types were made: ${older.join(', ')}. Whether the types are still right: promptkeep generate --check\n`,
+          )
       }),
     )
 
