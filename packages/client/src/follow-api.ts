@@ -3,7 +3,10 @@ import type { Change } from './transport.ts'
 export interface FollowOptions {
   /** How often a registry without a stream is asked, in seconds. Default 15, at least 1. */
   readonly pollIntervalSeconds?: number | undefined
-  /** Hears of each change after the cache took it. What it throws is logged, and stops nothing. */
+  /**
+   * Hears of each change after the cache took it. What it throws is logged, and stops nothing. A follower with it keeps a
+   * Node process alive until it is stopped, as any listener does; one without it does not.
+   */
   readonly onChange?: ((change: FollowedChange) => void) | undefined
   /**
    * Tells the registry what runs here, for `promptkeep fleet`: after each change and every 30 s. Registries without a

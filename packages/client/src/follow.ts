@@ -64,6 +64,10 @@ export function startFollowing(deps: FollowDeps): Following {
   const pollAliases = createAliasPoll(transport, cache)
   const reports = report && http && createReports({ http, cache, report, timers, seq: () => turns.seq })
 
+  // Who only wants a true cache may end any time; who listens waits for something.
+  const isAside = onChange === undefined
+  const pause = (ms: number) => rest(ms, signal, isAside)
+
   let state: FollowState = 'connecting'
   /** What was confirmed since then is as fresh as the stream: nothing was missed. */
   let since: number | undefined
@@ -137,7 +141,7 @@ export function startFollowing(deps: FollowDeps): Following {
     let lifeMs = 0
     let endOfPast = 0
     const cursor = turns.seq === undefined ? undefined : String(turns.seq)
-    for await (const { event, data } of openStream({ connection, fetch, signal, isAside: true }, cursor)) {
+    for await (const { event, data } of openStream({ connection, fetch, signal, isAside }, cursor)) {
       if (event === 'hello') {
         lifeMs = lifeOf(Number(data.heartbeat_ms ?? 15_000))
         endOfPast = Number(data.seq)
@@ -195,7 +199,7 @@ export function startFollowing(deps: FollowDeps): Following {
       }
       const leftMs = until - performance.now()
       if (leftMs <= 0) return
-      await rest(Math.min(leftMs, pollMs * (0.9 + 0.2 * random())), signal)
+      await pause(Math.min(leftMs, pollMs * (0.9 + 0.2 * random())))
     }
   }
 
@@ -209,7 +213,7 @@ export function startFollowing(deps: FollowDeps): Following {
       } catch (error) {
         if (signal.aborted || isRefusal(error)) throw error
         become('down', error as RegistryError)
-        await rest(backoff(), signal)
+        await pause(backoff())
         continue
       }
       if (!can.live) {
@@ -226,7 +230,7 @@ export function startFollowing(deps: FollowDeps): Following {
       if (state !== 'live') await pollFor(backoff(), can.history)
       else {
         become('connecting')
-        await rest(backoff(), signal) // what polling would find, the stream tells as soon
+        await pause(backoff()) // what polling would find, the stream tells as soon
       }
     }
   }
@@ -258,7 +262,7 @@ export function startFollowing(deps: FollowDeps): Following {
     },
     get ready() {
       if (isReady) return readiness
-      // Whoever waits for it must not see its process end: nothing else here keeps it alive.
+      // Whoever waits for it must not see its process end: nothing else here may keep it alive.
       const hold = setTimeout(() => {}, MAX_TIMER_MS)
       void readiness.then(() => clearTimeout(hold))
       return readiness

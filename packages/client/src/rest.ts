@@ -1,7 +1,10 @@
 import { MAX_TIMER_MS } from './deadline.ts'
 
-/** As `sleep`, without keeping the process alive. Rejects with the signal's reason. */
-export function rest(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Waits, again and again on one signal, or rejects with its reason.
+ * @param isAside - It does not keep a process alive.
+ */
+export function rest(ms: number, signal: AbortSignal, isAside = true): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
     const giveUp = () => {
@@ -15,7 +18,7 @@ export function rest(ms: number, signal: AbortSignal): Promise<void> {
       },
       Math.min(ms, MAX_TIMER_MS),
     )
-    if (typeof timer === 'object') timer.unref() // browsers and edge workers return a number
+    if (isAside && typeof timer === 'object') timer.unref() // browsers and edge workers return a number
     signal.addEventListener('abort', giveUp, { once: true })
   })
 }
