@@ -201,14 +201,18 @@ export function createLoader(options: LoaderOptions): Loader {
     limits.signal?.throwIfAborted()
     const cached = recallFirst(keys, limits.maxAgeMs)
     if (cached) return cached
-    const startedAt = performance.now()
-    const older = strict ? undefined : (lastKnown(keys) ?? (await lastGood?.find(keys)))
+    let older = strict ? undefined : lastKnown(keys)
+    let leftMs = limits.timeoutMs
+    if (!older && !strict && lastGood) {
+      const startedAt = performance.now()
+      older = await lastGood.find(keys)
+      leftMs = Math.max(1, leftMs - (performance.now() - startedAt))
+    }
     // Who says how old an answer may be wants a true one, not a quick one: only an outage gives it an older one.
     const { hasDefault = false, maxAgeMs } = limits
     const isHurried =
       maxAgeMs === undefined && (older !== undefined || (hasDefault && breaker.outage !== undefined))
     const canDoWithout = maxAgeMs === undefined && (older !== undefined || hasDefault)
-    const leftMs = Math.max(1, limits.timeoutMs - (performance.now() - startedAt))
     const timeoutMs = isHurried ? Math.min(leftMs, GRACE_MS) : leftMs
     try {
       return await withDeadline({ signal: limits.signal, timeoutMs }, address, () =>
