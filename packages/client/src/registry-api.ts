@@ -77,7 +77,7 @@ export interface Registry<P extends PromptCatalog = AnyPrompts> {
   changes(name: string, page?: PageRequest, options?: RequestOptions): Promise<Page<Change>>
   /**
    * Follows the registry from now on: a move is in the next load at once. On our server by its stream of changes (and by
-   * polling while that cannot be had), on a stock MLflow by polling. Never keeps the process alive. Does not wait for the
+   * polling while that cannot be had), on a stock MLflow by polling. One follower at a time. Does not wait for the
    * registry: `ready` does.
    * @throws {InvalidInput} for a bad option; everything later is in the answer's `state`, in `status()` and in the log
    */
