@@ -139,7 +139,7 @@ describe.each(databases)('on $database', ({ skip, start }) => {
       )
       for (const json of [[], ['--json']])
         expect(await cli.run('fleet', `${name}x`, ...json)).toEqual({
-          code: 1,
+          code: 2,
           out: '',
           err: `error: there is no prompt ${name}x, so nobody runs it\nDid you mean ${name}?\n`,
         })

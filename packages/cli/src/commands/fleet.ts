@@ -81,7 +81,6 @@ async function requirePrompt(io: Io, name: string, flags: FleetFlags): Promise<v
   } catch (cause) {
     if (!(cause instanceof CliError)) throw cause
     throw new CliError(`there is no prompt ${oneLine(name)}, so nobody runs it`, {
-      exitCode: 1,
       hint: cause.hint,
       cause,
     })
