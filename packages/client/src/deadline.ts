@@ -54,8 +54,11 @@ export function forMany(signal: AbortSignal): AbortSignal {
   return signal
 }
 
-/** Waits, or rejects with the signal's reason. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+/**
+ * Waits, or rejects with the signal's reason.
+ * @param isAside - It does not keep a process alive.
+ */
+export function sleep(ms: number, signal: AbortSignal, isAside = false): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason)
     const onAbort = () => {
@@ -67,6 +70,7 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
       resolve()
     }
     const timer = ms > MAX_TIMER_MS ? undefined : setTimeout(end, ms)
+    if (isAside && typeof timer === 'object') timer.unref() // browsers and edge workers return a number
     signal.addEventListener('abort', onAbort, { once: true })
   })
 }

@@ -1,6 +1,6 @@
 import { openStream } from './change-stream.ts'
 import { readConnection } from './connection.ts'
-import { forMany, MAX_TIMER_MS } from './deadline.ts'
+import { forMany, MAX_TIMER_MS, sleep } from './deadline.ts'
 import { hasCode, isRegistryError, type RegistryError } from './errors.ts'
 import type { FollowedChange, Following, FollowOptions, FollowState } from './follow-api.ts'
 import { createApply } from './follow-apply.ts'
@@ -13,7 +13,6 @@ import { createHttp } from './http.ts'
 import type { LiveCache } from './live-cache.ts'
 import { toChange } from './own-wire.ts'
 import type { Json } from './prompt.ts'
-import { rest } from './rest.ts'
 import type { Settings } from './settings.ts'
 import type { Timers } from './timers.ts'
 import type { Change, Transport } from './transport.ts'
@@ -58,7 +57,7 @@ export function startFollowing(deps: FollowDeps): Following {
   const fetch = deps.fetch ?? globalThis.fetch
   const connection = deps.isOwnTransport ? undefined : readConnection(trackingUri, env)
   const http = connection && createHttp({ connection, fetch, random })
-  const turns = createTurns((ms, work) => void rest(ms, signal).then(work, work))
+  const turns = createTurns((ms, work) => void sleep(ms, signal, true).then(work, work))
   const check = connection && createCheck({ connection, fetch, cache, turns, signal })
   const apply = createApply(cache)
   const pollAliases = createAliasPoll(transport, cache)
@@ -66,7 +65,7 @@ export function startFollowing(deps: FollowDeps): Following {
 
   // Who only wants a true cache may end any time; who listens waits for something.
   const isAside = onChange === undefined
-  const pause = (ms: number) => rest(ms, signal, isAside)
+  const pause = (ms: number) => sleep(ms, signal, isAside)
 
   let state: FollowState = 'connecting'
   /** What was confirmed since then is as fresh as the stream: nothing was missed. */

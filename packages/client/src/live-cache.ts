@@ -1,6 +1,6 @@
 import { defined } from './defined.ts'
 import { AliasNotFound, PromptNotFound } from './errors.ts'
-import type { LoaderInside } from './loader.ts'
+import type { LoaderInside } from './loader-port.ts'
 import type { PromptVersion } from './prompt.ts'
 import { type Key, keyOf, prefixOf, readKey } from './question.ts'
 

@@ -1,25 +1,22 @@
 import type { Admitted } from './admission.ts'
-import type { Breaker, Probe } from './breaker.ts'
-import { type Cache, createCache, type Slot } from './cache.ts'
+import type { Probe } from './breaker.ts'
+import { createCache, type Slot } from './cache.ts'
 import { withDeadline } from './deadline.ts'
 import { brokenTransport, isAbsence, isOutage, isRegistryError, type RegistryError } from './errors.ts'
 import { lazy } from './lazy.ts'
-import type { PromptBody, PromptSource, PromptVersion } from './prompt.ts'
-import {
-  isEmptyAlias,
-  type Key,
-  keyOf,
-  leadsOn,
-  noneOf,
-  type Part,
-  prefixOf,
-  type Wanted,
-} from './question.ts'
+import type {
+  Found,
+  Fresh,
+  LiveWindow,
+  Loader,
+  LoaderInside,
+  LoaderOptions,
+  LoadLimits,
+} from './loader-port.ts'
+import type { PromptVersion } from './prompt.ts'
+import { isEmptyAlias, type Key, keyOf, leadsOn, noneOf, prefixOf, type Wanted } from './question.ts'
 import { createRefusals } from './refusals.ts'
-import type { LastGood } from './snapshot-keeper.ts'
-import type { Timers } from './timers.ts'
-import type { Transport } from './transport.ts'
-import { TAG } from './wire-keys.ts'
+import { createShare } from './share.ts'
 
 /** With an older value at hand a load waits no longer than this for a newer one. */
 const GRACE_MS = 250
@@ -30,106 +27,12 @@ const LONGEST_ABSENCE_TTL_MS = 5_000
 /** However well a follower hears, everything is asked for again after so many TTLs. */
 const LONGEST_LIVE_TTLS = 10
 
-export interface LoadLimits {
-  /** Longest wait in milliseconds, for all steps together. */
-  readonly timeoutMs: number
-  readonly signal?: AbortSignal | undefined
-  /** Oldest cached value that counts as fresh; default: the TTL. */
-  readonly maxAgeMs?: number | undefined
-  /** Of a rollout. */
-  readonly key?: string | undefined
-  /** The caller has something to fall back on: a known outage is not waited for. */
-  readonly hasDefault?: boolean | undefined
-}
-
-/** A value that the registry said, now or earlier. */
-export interface Found {
-  readonly body: PromptBody
-  readonly source: Exclude<PromptSource, 'default'>
-  readonly alias?: string | undefined
-  readonly confirmedAt: number
-  /** Why it is not simply what the registry says now: an outage, a changed version, an alias without a text. */
-  readonly cause?: unknown
-}
-
-/** A cached answer, and how long it may be given again without looking at all. */
-export interface Fresh {
-  readonly found: Found
-  /** While the loader's `epoch` is this, and the time is in between. Milliseconds since the epoch. */
-  readonly epoch: number
-  readonly from: number
-  readonly until: number
-  /** To be told of use: what is not used is not refreshed. */
-  readonly slots: readonly { usedAt: number }[]
-}
-
-export interface Loader {
-  readonly state: { readonly epoch: number }
-  /** Where the answers to a question are kept. Callers that ask often keep it. */
-  keysOf(name: string, wanted: Wanted): readonly Key[]
-  /** The value that `find` would answer from the cache, without waiting; `undefined` when it has more to do. */
-  fresh(keys: readonly Key[]): Fresh | undefined
-  /** Fresh cache, then the registry, then (unless strict) the last good value. @throws what the registry said */
-  find(keys: readonly Key[], limits: LoadLimits): Promise<Found>
-  /**
-   * This process wrote: what it was told to be absent of this prompt may be there now, `latest` may be another version,
-   * and what is named has changed.
-   */
-  written(name: string, ...changed: readonly Part[]): void
-  /** For who learns of changes otherwise than by asking: `live-cache.ts`, `own-moves.ts`. */
-  readonly inside: LoaderInside
-}
-
-/** What those need to keep the cache true. */
-export interface LoaderInside {
-  readonly cache: Cache<Admitted>
-  readonly scope: string
-  admit(version: PromptVersion): Promise<Admitted>
-  /** For what outlives the process: it says this version now, or nothing. */
-  heard(key: Key, version: PromptVersion | undefined): void
-  /** Asks again before the answer is too old, while it is in use. */
-  keepFresh(key: Key): void
-  /** Asks now; joins a request under way. */
-  refresh(key: Key): Promise<void>
-  /** As {@link LiveCache.freshWhile}. */
-  freshWhile(live: LiveWindow | undefined): void
-}
-
 /** Of one load. */
 interface Patience {
   /** It waits for a moment only. */
   readonly isHurried: boolean
   /** It has something else to give: what was refused lately is not asked again. */
   readonly canDoWithout: boolean
-}
-
-export interface LiveWindow {
-  readonly since: number
-  readonly until: number
-}
-
-export interface LoaderOptions {
-  readonly transport: Transport
-  /** Hears of every outage here; of answers from `onAnswer`. */
-  readonly breaker: Breaker
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
-  /** 0 ≤ n < 1 */
-  readonly random: () => number
-  readonly timers: Timers
-  readonly ttlMs: number
-  /** Longest wait of a request in milliseconds; loads that share it may wait less. */
-  readonly timeoutMs: number
-  readonly strict: boolean
-  readonly maxEntries: number
-  /** Aborted when the registry is closed. */
-  readonly closing: AbortSignal
-  /** The registry answered, with the value of `name` if given. */
-  readonly onAnswer: (name?: string) => void
-  /** What outlives the process; absent without a snapshot. */
-  readonly lastGood?: LastGood | undefined
-  /** An outage or a refusal. */
-  readonly onTrouble: (error: RegistryError) => void
 }
 
 /** The steps of a load that depend on the registry. Falling back to a bundled default is the caller's. */
@@ -145,8 +48,6 @@ export function createLoader(options: LoaderOptions): Loader {
   void admission()
   const admit: LoaderInside['admit'] = async (version) => (await admission())(version)
   const refusals = createRefusals({ now, maxEntries })
-  /** Versions whose rollout's other versions were asked for. */
-  const prepared = new WeakSet<PromptBody>()
   const absenceTtlMs = Math.min(ttlMs, LONGEST_ABSENCE_TTL_MS)
   const heard: LoaderInside['heard'] = (key, version) => lastGood?.heard(key, version)
   let live: LiveWindow | undefined
@@ -156,45 +57,12 @@ export function createLoader(options: LoaderOptions): Loader {
       ? [keyOf(scope, name, wanted)]
       : wanted.chain.map((alias) => keyOf(scope, name, { alias }))
 
+  const share = createShare({ find: findPlain, scope, strict, timeoutMs: options.timeoutMs })
+
   async function find(keys: readonly Key[], limits: LoadLimits): Promise<Found> {
     const startedAt = performance.now()
     const found = await findPlain(keys, limits)
-    const { key } = limits
-    return key === undefined ? found : share(found, key, limits, startedAt)
-  }
-
-  /** Of an alias that is split, the version for this key. */
-  async function share(found: Found, key: string, limits: LoadLimits, startedAt: number): Promise<Found> {
-    const { body, alias, source } = found
-    if (alias === undefined || body.tags[TAG.rolloutPrefix + alias] === undefined) return found
-    const { chooseVersion, readRollout } = await import('./rollout.ts')
-    const weights = readRollout(body.tags, alias, body.version)
-    if (!weights) return found
-    if (!prepared.has(body)) {
-      prepared.add(body) // the next keys need the others: a slow answer would give them another version first
-      for (const other of weights.keys()) {
-        const asked = keyOf(scope, body.name, { version: other })
-        if (other !== body.version) findPlain([asked], { timeoutMs: options.timeoutMs }).catch(() => {})
-      }
-    }
-    const version = chooseVersion(weights, key, `${body.name}@${alias}`)
-    if (version === body.version) return found
-    const leftMs = Math.max(1, limits.timeoutMs - (performance.now() - startedAt))
-    try {
-      const chosen = await findPlain([keyOf(scope, body.name, { version })], {
-        signal: limits.signal,
-        timeoutMs: source === 'registry' ? leftMs : Math.min(leftMs, GRACE_MS),
-      })
-      return {
-        ...found,
-        body: chosen.body,
-        source: ORDER[Math.max(ORDER.indexOf(source), ORDER.indexOf(chosen.source))] as Found['source'],
-        cause: found.cause ?? chosen.cause,
-      }
-    } catch (cause) {
-      if (strict || limits.signal?.aborted) throw cause
-      return { ...found, cause } // the version that the alias points at is better than none
-    }
+    return limits.key === undefined ? found : share(found, { ...limits, key: limits.key, startedAt })
   }
 
   async function findPlain(keys: readonly Key[], limits: LoadLimits): Promise<Found> {
@@ -425,9 +293,6 @@ export function createLoader(options: LoaderOptions): Loader {
     return { found, epoch: cache.state.epoch, from, until, slots }
   }
 }
-
-/** From what the registry says now to what it said longest ago. */
-const ORDER: readonly PromptSource[] = ['cache', 'registry', 'stale', 'snapshot']
 
 function foundAt({ alias }: Key, entry: Admitted, source: Found['source'], confirmedAt: number): Found {
   const { body, defect: cause, knownSince } = entry

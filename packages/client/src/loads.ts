@@ -1,7 +1,7 @@
 import { forMany } from './deadline.ts'
 import { InvalidInput, isAbsence } from './errors.ts'
 import { lazy } from './lazy.ts'
-import type { Fresh, Loader } from './loader.ts'
+import type { Fresh, Loader } from './loader-port.ts'
 import { silent } from './log.ts'
 import type { LoadOptions } from './options.ts'
 import { makePrompt, type Prompt, type PromptSet } from './prompt.ts'

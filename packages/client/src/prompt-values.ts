@@ -1,4 +1,4 @@
-import type { Found } from './loader.ts'
+import type { Found } from './loader-port.ts'
 import { makePrompt, type Prompt, type PromptBody } from './prompt.ts'
 
 /**

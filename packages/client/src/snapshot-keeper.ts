@@ -1,5 +1,5 @@
 import type { Admitted } from './admission.ts'
-import type { Found } from './loader.ts'
+import type { Found } from './loader-port.ts'
 import type { Logger } from './log.ts'
 import type { PromptVersion } from './prompt.ts'
 import type { Key } from './question.ts'
