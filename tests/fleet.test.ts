@@ -196,6 +196,21 @@ it.each([
   expect(((await answer.json()) as { message: string }).message).toMatch(says)
 })
 
+it('who is closed is gone by then, and stays so', async () => {
+  const server = await startRegistry()
+  onTestFinished(() => server.stop())
+  const admin = createAdmin({ trackingUri: server.url, env: {} })
+  const name = await publish(open(server.url))
+  for (const end of ['close', 'stop'] as const) {
+    const { registry, following } = await run(server.url, name, end)
+    await until(async () => (await admin.fleet()).instances === 1, 'it reports')
+    if (end === 'stop') following.stop()
+    await (end === 'close' && registry.close())
+    if (end === 'stop') await until(async () => (await admin.fleet()).instances === 0, 'it is gone')
+    expect((await admin.fleet()).instances).toBe(0)
+  }
+})
+
 it('a reader may report and look; without a token nobody may', async () => {
   const server = await startTokenRegistry()
   onTestFinished(() => server.stop())

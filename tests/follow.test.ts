@@ -410,6 +410,14 @@ describe('a script that ends its work without close', () => {
   })
 })
 
+it('of two that begin together the second is refused', async () => {
+  const server = await startRegistry()
+  onTestFinished(() => server.stop())
+  const registry = open(server.url)
+  const both = await Promise.allSettled([registry.follow(), registry.follow()])
+  expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+})
+
 it.each([
   [{ pollIntervalSeconds: 0 }, /^pollIntervalSeconds must be a number of seconds from 1; got 0$/],
   [{ onChange: 'x' }, /^onChange must be a function/],

@@ -47,6 +47,8 @@ export async function readLog(send: Send, after: number | undefined): Promise<Lo
 export function createAliasPoll(transport: Transport, cache: LiveCache) {
   /** By name: a prompt that was deleted and made anew counts its versions from 1 again. */
   const madeAt = new Map<string, number>()
+  /** What was told of an alias that cannot be kept so: it is asked for each time, and told once. */
+  const told = new Map<string, number>()
 
   async function listAll(limits: RequestOptions): Promise<ReadonlyMap<string, PromptInfo>> {
     const found = new Map<string, PromptInfo>()
@@ -63,7 +65,12 @@ export function createAliasPoll(transport: Transport, cache: LiveCache) {
     const before = cache.aliases()
     const prompts = await listAll(limits)
     const changes: FollowedChange[] = []
-    for (const known of before) changes.push(...(await compare(known, prompts.get(known.name))))
+    for (const known of before) {
+      const info = prompts.get(known.name)
+      const isTold = !info && changes.some(({ prompt }) => prompt === known.name)
+      const found = await compare(known, info)
+      if (!isTold) changes.push(...found)
+    }
     for (const { name } of before) {
       const info = prompts.get(name)
       if (info) madeAt.set(name, info.createdAt)
@@ -74,12 +81,15 @@ export function createAliasPoll(transport: Transport, cache: LiveCache) {
 
   async function compare(known: KnownAlias, info: PromptInfo | undefined): Promise<FollowedChange[]> {
     const { name: prompt, alias, version: from } = known
+    const key = `${prompt}@${alias}`
+    const to = alias === 'latest' ? info?.latestVersion : info?.aliases[alias]
+    const isTold = to !== undefined && told.get(key) === to
+    told.delete(key)
     if (!info) {
       if (from === undefined) return []
       cache.deleted(prompt)
       return [{ kind: 'prompt.deleted', prompt }]
     }
-    const to = alias === 'latest' ? info.latestVersion : info.aliases[alias]
     const was = madeAt.get(prompt)
     const isMadeAnew = was !== undefined && was !== info.createdAt
     if (isMadeAnew) cache.changed(prompt)
@@ -90,6 +100,8 @@ export function createAliasPoll(transport: Transport, cache: LiveCache) {
     }
     cache.changed(prompt, { alias })
     await cache.refresh(prompt, alias).catch(() => {}) // the next load asks, and hears why
+    told.set(key, to)
+    if (isTold && !isMadeAnew) return []
     return [{ kind: 'alias.moved', prompt, alias, to, ...(from !== undefined && { from }) }]
   }
 }

@@ -8,7 +8,8 @@ import type { Timers } from './timers.ts'
 /** Moves come in flocks, and a load has to take what was moved. */
 const SOON_MS = 500
 const EVERY_MS = 30_000
-const TIMEOUT_MS = 5_000
+/** `close` waits for the last one. */
+const TIMEOUT_MS = 2_000
 /** The server takes no more of one instance. */
 const MOST_PROMPTS = 1_000
 
@@ -31,6 +32,11 @@ export interface Reports {
 export function createReports({ http, cache, report, timers, seq }: ReportsOptions): Reports {
   const { app, instance = crypto.randomUUID().slice(0, 8) } = report
   let isOver = false
+  let wasSent = false
+  /** One after the other: an older report, or one after `gone`, must not be the last that is heard. */
+  let sending = Promise.resolve()
+  /** Of the next report, by the clock that is never set. */
+  let dueAt = Number.POSITIVE_INFINITY
 
   async function send(body: object): Promise<void> {
     try {
@@ -43,8 +49,7 @@ export function createReports({ http, cache, report, timers, seq }: ReportsOptio
         }),
       )
     } catch (error) {
-      // A server that knows no fleet, or does not take this report, takes the next one no better.
-      if (hasCode(error, 'INVALID_INPUT', 'FORBIDDEN', 'UNAUTHENTICATED')) isOver = true
+      if (hasCode(error, 'FORBIDDEN', 'UNAUTHENTICATED')) isOver = true // the next one is taken no better
     }
   }
 
@@ -58,19 +63,33 @@ export function createReports({ http, cache, report, timers, seq }: ReportsOptio
     return prompts.slice(0, MOST_PROMPTS).map(({ usedAt: _, ...prompt }) => prompt)
   }
 
-  const at = (ms: number) => {
+  async function tell(): Promise<void> {
+    await sending
     if (isOver) return
-    timers.after('fleet report', ms, () => {
-      void send({ seq: seq(), prompts: runs() }).finally(() => at(EVERY_MS))
+    wasSent = true
+    sending = send({ seq: seq(), prompts: runs() })
+    await sending
+    after(EVERY_MS)
+  }
+
+  /** What is due before that stays so: changes without end must not put it off. */
+  function after(ms: number): void {
+    const at = performance.now() + ms
+    if (isOver || at >= dueAt) return
+    dueAt = at
+    timers.after('report', ms, () => {
+      dueAt = Number.POSITIVE_INFINITY
+      void tell()
     })
   }
 
   return {
-    soon: () => at(SOON_MS),
+    soon: () => after(SOON_MS),
     async end() {
       const wasOver = isOver
       isOver = true
-      if (!wasOver) await send({ gone: true })
+      await sending
+      if (!wasOver && wasSent) await send({ gone: true })
     },
   }
 }

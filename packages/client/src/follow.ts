@@ -14,8 +14,8 @@ import type { LiveCache } from './live-cache.ts'
 import { toChange } from './own-wire.ts'
 import type { Json } from './prompt.ts'
 import type { Settings } from './settings.ts'
-import type { Timers } from './timers.ts'
-import type { Change, Transport } from './transport.ts'
+import { createTimers } from './timers.ts'
+import type { Capabilities, Change, Transport } from './transport.ts'
 
 const FIRST_BACKOFF_MS = 200
 const LONGEST_BACKOFF_MS = 30_000
@@ -32,7 +32,6 @@ export interface FollowDeps {
   readonly isOwnTransport: boolean
   readonly cache: LiveCache
   readonly settings: Pick<Settings, 'logger' | 'ttlMs' | 'trackingUri' | 'env'>
-  readonly timers: Timers
   /** 0 ≤ n < 1 */
   readonly random: () => number
   /** Milliseconds since the epoch. */
@@ -46,13 +45,18 @@ export interface FollowDeps {
 /**
  * Keeps the cache as the registry is, from now on. A stream that is lost is connected again after its cursor, so that
  * nothing is missed; while it cannot be had, the log (or on a stock MLflow the list of prompts) is polled.
- * @throws {InvalidInput}
+ * @returns `ended`: when it is over and, where it reports, the registry was told so. @throws {InvalidInput}
  */
-export function startFollowing(deps: FollowDeps): Following {
-  const { transport, cache, settings, timers, random, now, closing } = deps
+export function startFollowing(deps: FollowDeps): {
+  readonly following: Following
+  readonly ended: Promise<void>
+} {
+  const { transport, cache, settings, random, now, closing } = deps
   const { logger, ttlMs, trackingUri, env } = settings
-  const { pollMs, onChange, report, signal: given } = readFollowOptions(deps.options)
+  const { pollMs, onChange, report: asWhom, signal: given } = readFollowOptions(deps.options)
   const controller = new AbortController()
+  /** Its own: one that begins after this must not lose its timers when this ends. */
+  const timers = createTimers()
   const signal = forMany(AbortSignal.any([controller.signal, closing, ...(given ? [given] : [])]))
   const fetch = deps.fetch ?? globalThis.fetch
   const connection = deps.isOwnTransport ? undefined : readConnection(trackingUri, env)
@@ -61,7 +65,8 @@ export function startFollowing(deps: FollowDeps): Following {
   const check = connection && createCheck({ connection, fetch, cache, turns, signal })
   const apply = createApply(cache)
   const pollAliases = createAliasPoll(transport, cache)
-  const reports = report && http && createReports({ http, cache, report, timers, seq: () => turns.seq })
+  const reports =
+    asWhom && http && createReports({ http, cache, report: asWhom, timers, seq: () => turns.seq })
 
   // Who only wants a true cache may end any time; who listens waits for something.
   const isAside = onChange === undefined
@@ -72,6 +77,8 @@ export function startFollowing(deps: FollowDeps): Following {
   let since: number | undefined
   /** Since the stream was heard last. */
   let failures = 0
+  let hasFleet = false
+  let nextPollAt = 0
   let isReady = false
   let endWait = () => {}
   const readiness = new Promise<void>((resolve) => {
@@ -109,8 +116,10 @@ export function startFollowing(deps: FollowDeps): Following {
     check?.touched(change.prompt)
     await turns.take(change.seq, () => apply.change(change, ...given))
     tell(change)
-    reports?.soon()
+    if (cache.aliases().some(({ name }) => name === change.prompt)) report()
   }
+
+  const report = () => (hasFleet ? reports?.soon() : undefined)
 
   /** Nothing that was asked before is known to be of now. */
   function hearFrom(seq: number): void {
@@ -128,10 +137,7 @@ export function startFollowing(deps: FollowDeps): Following {
 
   function checkAll(): void {
     // What was not confirmed is asked for by the loads.
-    check?.run().then(
-      () => reports?.soon(),
-      () => {},
-    )
+    check?.run().then(report, () => {})
   }
 
   /** One connection, to its end. @throws {RegistryError} */
@@ -150,7 +156,7 @@ export function startFollowing(deps: FollowDeps): Following {
         }
         failures = 0
         become('live')
-        reports?.soon()
+        report()
       }
       if (event === 'change') {
         const change = toChange(data.change)
@@ -160,7 +166,8 @@ export function startFollowing(deps: FollowDeps): Following {
       }
       if (event === 'reset') {
         const { reason } = data
-        startAnew(Number(data.last))
+        endOfPast = Number(data.last) // it may have been set back to before the place where it was opened
+        startAnew(endOfPast)
         logger.warn({ reason, seq: turns.seq }, 'live.reset')
       }
       if (event === 'end') break
@@ -183,31 +190,34 @@ export function startFollowing(deps: FollowDeps): Following {
       await apply.settle()
     }
     become('polling')
-    reports?.soon()
+    report()
   }
 
   /** Asks at its interval until it is time to try the stream again. */
   async function pollFor(ms: number, canHistory: boolean): Promise<void> {
     const until = performance.now() + ms
     for (;;) {
-      try {
-        await poll(canHistory)
-      } catch (error) {
-        if (signal.aborted || isRefusal(error)) throw error
-        become('down', error as RegistryError)
+      if (performance.now() >= nextPollAt) {
+        nextPollAt = performance.now() + pollMs * (0.9 + 0.2 * random())
+        try {
+          await poll(canHistory)
+        } catch (error) {
+          if (signal.aborted || isRefusal(error)) throw error
+          become('down', error as RegistryError)
+        }
       }
       const leftMs = until - performance.now()
       if (leftMs <= 0) return
-      await pause(Math.min(leftMs, pollMs * (0.9 + 0.2 * random())))
+      await pause(Math.min(leftMs, Math.max(1, nextPollAt - performance.now())))
     }
   }
 
   async function follow(): Promise<void> {
     for (;;) {
-      let can: { readonly live: boolean; readonly history: boolean }
+      let can: Pick<Capabilities, 'live' | 'history' | 'fleet'>
       try {
         can = deps.isOwnTransport
-          ? { live: false, history: false }
+          ? { live: false, history: false, fleet: false }
           : await transport.capabilities({ timeoutMs: POLL_TIMEOUT_MS, signal })
       } catch (error) {
         if (signal.aborted || isRefusal(error)) throw error
@@ -215,6 +225,7 @@ export function startFollowing(deps: FollowDeps): Following {
         await pause(backoff())
         continue
       }
+      hasFleet = can.fleet
       if (!can.live) {
         await pollFor(LONGEST_BACKOFF_MS, can.history) // then it is asked again what it can: it may be another server
         continue
@@ -238,21 +249,21 @@ export function startFollowing(deps: FollowDeps): Following {
 
   function keepChecking(): void {
     if (!check || ttlMs === 0) return
-    timers.after('live check', CHECK_EVERY_TTLS * ttlMs * (0.9 + 0.1 * random()), () => {
-      if (signal.aborted) return
+    timers.after('check', CHECK_EVERY_TTLS * ttlMs * (0.9 + 0.1 * random()), () => {
       if (state === 'live') checkAll()
       keepChecking()
     })
   }
 
   keepChecking()
-  follow().catch((error: unknown) => {
+  const ended = follow().catch(async (error: unknown) => {
     become('stopped', signal.aborted || !isRegistryError(error) ? undefined : error)
     if (!signal.aborted && !isRegistryError(error)) logger.error({ err: error }, 'live.broken')
-    void reports?.end()
+    timers.clear()
+    await reports?.end()
   })
 
-  return {
+  const following: Following = {
     get state() {
       return signal.aborted ? 'stopped' : state
     },
@@ -268,6 +279,7 @@ export function startFollowing(deps: FollowDeps): Following {
     },
     stop: () => controller.abort(new Error('stopped')),
   }
+  return { following, ended }
 }
 
 /** Trying again is no use. */

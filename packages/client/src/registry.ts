@@ -41,6 +41,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const loader = createLoader({ ...shared, ...settings, breaker, lastGood })
   const loads = createLoads({ settings, loader, reporter, closing })
   let drifted: () => readonly string[] = () => []
+  let followed: Promise<void> | undefined
   let live: () => FollowState | undefined = () => undefined
 
   function keepSnapshot(store: SnapshotStore): LastGood {
@@ -74,13 +75,13 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     run: loads.run,
     lineage: loads.lineage,
     async follow(given = {}) {
-      closing.throwIfAborted()
-      const state = live()
-      if (state !== undefined && state !== 'stopped')
-        throw new InvalidInput('this registry is followed already: stop that first')
       const { startFollowing } = await import('./follow.ts')
       const { createLiveCache } = await import('./live-cache.ts')
-      const following = startFollowing({
+      closing.throwIfAborted()
+      const state = live() // here, not before the imports: two calls may have begun together
+      if (state !== undefined && state !== 'stopped')
+        throw new InvalidInput('this registry is followed already: stop that first')
+      const { following, ended } = startFollowing({
         ...shared,
         settings,
         isOwnTransport: options.transport !== undefined,
@@ -88,6 +89,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
         options: given,
       })
       live = () => following.state
+      followed = ended
       return following
     },
     ...methodsOf(calls, [
@@ -108,7 +110,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
       controller.abort(new RegistryError('UNAVAILABLE', 'this registry was closed'))
       loads.end()
       timers.clear()
-      await lastGood?.flush()
+      await Promise.all([lastGood?.flush(), followed])
     },
   } as Registry
 }
