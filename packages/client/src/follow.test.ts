@@ -96,6 +96,7 @@ function world(options: FollowOptions = {}, can: Partial<Capabilities> = {}) {
     aliases: { production: registry.version, other: 1 },
     latestVersion: registry.version,
     tags: {},
+    description: '',
     createdAt: 1,
     updatedAt: 1,
   })
