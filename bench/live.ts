@@ -167,7 +167,6 @@ async function measureLoads(url: string, moves: number): Promise<FollowedLoads> 
     const body = { name: 'bench', alias: 'production', version }
     await post(url, '/api/promptkeep/1.0/alias', body)
     const answeredAt = now()
-    if (index === 0) continue // it was there already, or not: from here on each move is another version
     const said = (await seen) as Seen
     if (said.version !== version) wrong++
     if (index < size.warmUp) continue
