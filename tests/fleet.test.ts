@@ -155,35 +155,23 @@ describe.each(databases)('on $database', ({ skip, start }) => {
   )
 })
 
+const running = { name: 'a', alias: 'production', version: 1, digest: '0'.repeat(64) }
+const reportOf = (...prompts: readonly object[]) => ({ app: 'a', instance: 'x', prompts })
+
 it.each([
   [{ app: 'a b', instance: 'x' }, /app must be at most 100 letters/],
   [{ app: 'a', instance: '' }, /instance must be at most 100 letters/],
   [{ app: 'a', instance: 'x', seq: -1 }, /seq must be a whole number from 0/],
+  [reportOf(running, { ...running, name: 'a/b' }), /prompts\[1\]\.name must be letters/],
+  [reportOf({ ...running, alias: '' }), /prompts\[0\]\.alias must be letters/],
+  [reportOf({ ...running, alias: 'v3' }), /prompts\[0\]\.alias must be an alias/],
+  [reportOf({ ...running, version: 0 }), /prompts\[0\]\.version must be a whole number from 1/],
   [
-    {
-      app: 'a',
-      instance: 'x',
-      prompts: [{ name: 'a/b', alias: 'production', version: 1, digest: '0'.repeat(64) }],
-    },
-    /name must be letters/,
+    reportOf({ ...running, version: 2 ** 31 }),
+    /prompts\[0\]\.version must be a whole number from 1 to 2147483647/,
   ],
-  [
-    { app: 'a', instance: 'x', prompts: [{ name: 'a', alias: 'production', version: 1, digest: 'x' }] },
-    /digest must be 64 hexadecimal/,
-  ],
-  [
-    {
-      app: 'a',
-      instance: 'x',
-      prompts: Array.from({ length: 1001 }, () => ({
-        name: 'a',
-        alias: 'p',
-        version: 1,
-        digest: '0'.repeat(64),
-      })),
-    },
-    /at most 1000 prompts/,
-  ],
+  [reportOf({ ...running, digest: 'x' }), /digest must be 64 hexadecimal/],
+  [reportOf(...Array.from({ length: 1001 }, () => running)), /at most 1000 prompts/],
 ])('refuses a report that is none: %#', async (body, says) => {
   const server = await startRegistry()
   onTestFinished(() => server.stop())
@@ -192,6 +180,18 @@ it.each([
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   })
+  expect(answer.status).toBe(400)
+  expect(((await answer.json()) as { message: string }).message).toMatch(says)
+})
+
+it.each([
+  ['prompt=a:b', /prompt must be a text without "\/" and ":"/],
+  ['alias=a%20b', /alias/],
+  ['app=a%00', /app holds the character U+0000/],
+])('refuses to show what has no name: %s', async (query, says) => {
+  const server = await startRegistry()
+  onTestFinished(() => server.stop())
+  const answer = await fetch(`${server.url}/api/promptkeep/1.0/fleet?${query}`)
   expect(answer.status).toBe(400)
   expect(((await answer.json()) as { message: string }).message).toMatch(says)
 })

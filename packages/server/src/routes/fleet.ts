@@ -1,8 +1,10 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
-import { checkName, refuse, TAG } from '@promptkeep/client/protocol'
+import { checkAliasToLoad, checkName, checkText, checkVersion, TAG } from '@promptkeep/client/protocol'
 import type { ServerEnv } from '../env.ts'
 import type { KnownInstance, RunningPrompt, Store } from '../store/store.ts'
-import { anyAlias, anyPromptName, promptName, versionNumber } from './own-fields.ts'
+import { checkKnownName } from './known-name.ts'
+import { aliasName } from './mlflow/rules.ts'
+import { anyAlias, anyPromptName, loadedAlias, plainText, promptName, versionNumber } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { badField, flag, json, jsonRequest, text, whole } from './own-schemas.ts'
 
@@ -12,7 +14,7 @@ const idLimits = 'at most 100 letters, digits and _ . : @ / -'
 const id = z.string(idLimits).regex(ID, idLimits)
 const digest = z.string('64 hexadecimal digits').regex(/^[0-9a-f]{64}$/, '64 hexadecimal digits')
 
-const Running = z.object({ name: promptName, alias: anyAlias, version: versionNumber, digest })
+const Running = z.object({ name: promptName, alias: loadedAlias, version: versionNumber, digest })
 const Report = z.object(
   {
     app: id,
@@ -65,7 +67,11 @@ const show = createRoute({
   path: '/fleet',
   summary: 'How far moves have reached: by prompt and alias, which instances run what.',
   request: {
-    query: z.object({ prompt: anyPromptName.optional(), alias: anyAlias.optional(), app: text.optional() }),
+    query: z.object({
+      prompt: anyPromptName.optional(),
+      alias: anyAlias.optional(),
+      app: plainText.optional(),
+    }),
   },
   responses: { 200: json(Fleet, 'What runs where.'), ...badField },
 })
@@ -77,9 +83,10 @@ export function fleet({ fleet: store, history }: Store) {
   return app
     .openapi(report, async (c) => {
       const { app, instance, seq, prompts = [], gone = false } = c.req.valid('json')
-      for (const [i, { name, alias }] of prompts.entries()) {
+      for (const [i, { name, alias, version }] of prompts.entries()) {
         checkName(name, `prompts[${i}].name`)
-        if (alias === '') refuse(`prompts[${i}].alias`, alias, 'an alias')
+        checkAliasToLoad(alias, `prompts[${i}].alias`)
+        checkVersion(version, `prompts[${i}].version`)
       }
       if (gone) await store.leave(app, instance)
       else await store.report({ app, instance, seq, prompts }, c.get('principal').actor)
@@ -87,6 +94,9 @@ export function fleet({ fleet: store, history }: Store) {
     })
     .openapi(show, async (c) => {
       const { prompt, alias, app } = c.req.valid('query')
+      if (prompt !== undefined) checkKnownName(prompt, 'prompt')
+      if (alias !== undefined) aliasName(alias)
+      if (app !== undefined) checkText(app, 'app')
       const running = await store.running(app)
       const groups = groupsOf(
         running,

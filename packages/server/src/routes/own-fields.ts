@@ -40,6 +40,13 @@ export const settableAlias = text.openapi({
   pattern: `^(?![Ll][Aa][Tt][Ee][Ss][Tt]$)(?![Vv]\\p{Nd}+$)${ALIAS}$`,
 })
 
+/** As `checkAliasToLoad` has it. */
+export const loadedAlias = text.openapi({
+  minLength: 1,
+  maxLength: LIMIT.alias,
+  pattern: `^(?!(?!latest$)[Ll][Aa][Tt][Ee][Ss][Tt]$)(?![Vv]\\d+$)${ALIAS}$`,
+})
+
 /** An alias to look for. */
 export const anyAlias = text.openapi({ maxLength: LIMIT.alias, pattern: `^(${ALIAS})?$` })
 
