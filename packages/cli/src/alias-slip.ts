@@ -1,7 +1,7 @@
 import type { Registry } from '@promptkeep/client'
+import { suggest } from '@promptkeep/client/protocol'
 import type { Io } from './io.ts'
 import { createStyle } from './style.ts'
-import { suggest } from './suggest.ts'
 
 /** In shorter names one letter is a difference that is meant. */
 const SHORTEST = 4

@@ -1,7 +1,6 @@
 import { hasCode, type PromptInfo, type PromptVersion, type Registry } from '@promptkeep/client'
-import { parseReference, type Reference } from '@promptkeep/client/protocol'
+import { parseReference, type Reference, suggest } from '@promptkeep/client/protocol'
 import { CliError } from './cli-error.ts'
-import { suggest } from './suggest.ts'
 
 /** Prompts of a whole registry, page by page. */
 export async function listAll(registry: Registry): Promise<PromptInfo[]> {

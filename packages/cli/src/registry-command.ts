@@ -1,10 +1,9 @@
 import { hasCode, type Registry } from '@promptkeep/client'
 import { type Admin, ROLES, type Role } from '@promptkeep/client/admin'
-import { checkAlias, refuse } from '@promptkeep/client/protocol'
+import { checkAlias, refuse, suggest } from '@promptkeep/client/protocol'
 import { Command } from 'commander'
 import { CliError } from './cli-error.ts'
 import type { Io } from './io.ts'
-import { suggest } from './suggest.ts'
 
 /** Options of every command that speaks to a registry. */
 export interface RegistryFlags {

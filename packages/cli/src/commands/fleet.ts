@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Admin, type Fleet, type FleetInstance, isBehind, type Reach } from '@promptkeep/client/admin'
-import { checkName } from '@promptkeep/client/protocol'
+import { checkName, suggest } from '@promptkeep/client/protocol'
 import { type Command, InvalidArgumentError } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { findPrompt } from '../find-version.ts'
@@ -14,7 +14,6 @@ import {
   withRegistry,
 } from '../registry-command.ts'
 import { createStyle, isoTime, oneLine, table } from '../style.ts'
-import { suggest } from '../suggest.ts'
 
 interface FleetFlags extends RegistryFlags {
   readonly alias?: string

@@ -1,6 +1,6 @@
 import { type Change, type ChangeKind, hasCode, isAbsence, type Registry } from '@promptkeep/client'
 import type { Admin, ChangeFilter } from '@promptkeep/client/admin'
-import { CHANGE_KINDS, refuse } from '@promptkeep/client/protocol'
+import { CHANGE_KINDS, refuse, suggest } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import { findPrompt, searchVersions } from '../find-version.ts'
@@ -16,7 +16,6 @@ import {
 } from '../registry-command.ts'
 import { changedSplit } from '../split.ts'
 import { createStyle, isoTime, oneLine, type Style, table, when } from '../style.ts'
-import { suggest } from '../suggest.ts'
 
 interface HistoryFlags extends RegistryFlags {
   readonly limit: number

@@ -1,4 +1,5 @@
 import type { Policy, Role } from '@promptkeep/client/admin'
+import { suggest } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
@@ -13,7 +14,6 @@ import {
   roleList,
 } from '../registry-command.ts'
 import { createStyle, isoTime, oneLine, table, when } from '../style.ts'
-import { suggest } from '../suggest.ts'
 
 interface SetFlags extends RegistryFlags {
   readonly role?: readonly Role[]

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { PromptInfo, PromptVersion, Registry } from '@promptkeep/client'
-import { checkAliasToLoad, digestOf, TAG } from '@promptkeep/client/protocol'
+import { checkAliasToLoad, digestOf, suggest, TAG } from '@promptkeep/client/protocol'
 import { type SnapshotEntry, snapshotFile } from '@promptkeep/client/snapshot'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
@@ -14,7 +14,6 @@ import {
   withRegistry,
 } from '../registry-command.ts'
 import { createStyle, isoTime, oneLine, table } from '../style.ts'
-import { suggest } from '../suggest.ts'
 
 interface SnapshotFlags extends RegistryFlags {
   readonly out: string

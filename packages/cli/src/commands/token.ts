@@ -1,12 +1,12 @@
 import { hasCode } from '@promptkeep/client'
 import { ROLES, type Role, type Token } from '@promptkeep/client/admin'
+import { suggest } from '@promptkeep/client/protocol'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
 import { duration } from '../parse-time.ts'
 import { groupCommand, printJson, registryCommand, roleList } from '../registry-command.ts'
 import { createStyle, isoTime, oneLine, table, when } from '../style.ts'
-import { suggest } from '../suggest.ts'
 import { stateOf, type TokenAccess, type TokenFlags, withTokens } from '../token-access.ts'
 
 interface CreateFlags extends TokenFlags {

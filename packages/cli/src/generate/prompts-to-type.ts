@@ -1,10 +1,15 @@
 import { hasCode, type JsonObject, type PromptInfo, type Registry, type Template } from '@promptkeep/client'
 import { fileDigestOf, type PromptFile } from '@promptkeep/client/files'
 import { expandDraft, type FindPart } from '@promptkeep/client/includes'
-import { InvalidInput, responseSchemaOf, type VariableUse, variableUsesOf } from '@promptkeep/client/protocol'
+import {
+  InvalidInput,
+  responseSchemaOf,
+  suggest,
+  type VariableUse,
+  variableUsesOf,
+} from '@promptkeep/client/protocol'
 import { CliError } from '../cli-error.ts'
 import { listAll } from '../find-version.ts'
-import { suggest } from '../suggest.ts'
 import type { TypedPrompt } from './types-file.ts'
 
 /** A prompt with the digest of the text that its types are made from, as files are compared. */

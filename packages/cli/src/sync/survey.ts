@@ -8,10 +8,9 @@ import {
 } from '@promptkeep/client'
 import { canBeFile, fileDigestOf, type PromptFile, type PromptLock } from '@promptkeep/client/files'
 import { sourceOf } from '@promptkeep/client/includes'
-import { type PromptContent, TAG } from '@promptkeep/client/protocol'
+import { type PromptContent, suggest, TAG } from '@promptkeep/client/protocol'
 import { CliError } from '../cli-error.ts'
 import { listAll, searchVersions } from '../find-version.ts'
-import { suggest } from '../suggest.ts'
 import { compareSides, type SyncState } from './compare.ts'
 import { findMoves, type PartMove } from './parts.ts'
 
