@@ -7,10 +7,15 @@ import type { Json, JsonObject } from './prompt.ts'
 import { readRecord } from './wire.ts'
 import { errorFromWire } from './wire-error.ts'
 
-/** Until the server has said how often its heart beats. */
-const SILENCE_MS = 30_000
 /** A proxy that keeps events back does not even let the first one through. */
 const HELLO_MS = 5_000
+
+/**
+ * How long a stream counts as alive after it was heard, by its `hello`: two heartbeats and a moment. Then nobody knows
+ * whether it still is.
+ */
+export const lifeMsOf = ({ heartbeat_ms: heartbeatMs = 15_000 }: JsonObject): number =>
+  2 * Number(heartbeatMs) + 1_000
 
 export interface StreamOptions {
   readonly connection: Connection
@@ -65,7 +70,7 @@ export async function* openStream(
       throw new RegistryError('INVALID_INPUT', `${address} is an older registry: it has no live changes`)
     for await (const { event, data, id, retryMs } of readEvents(response.body)) {
       const said = parse(data)
-      if (event === 'hello') allowedMs = 2 * Number(said.heartbeat_ms ?? SILENCE_MS / 2) + 1000
+      if (event === 'hello') allowedMs = lifeMsOf(said)
       heard()
       yield { event: event as StreamSaid['event'], data: said, cursor: id, retryMs }
     }

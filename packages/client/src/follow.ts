@@ -1,4 +1,4 @@
-import { openStream } from './change-stream.ts'
+import { lifeMsOf, openStream } from './change-stream.ts'
 import { readConnection } from './connection.ts'
 import { forMany, MAX_TIMER_MS, sleep } from './deadline.ts'
 import { hasCode, isRegistryError, type RegistryError } from './errors.ts'
@@ -23,8 +23,6 @@ const LONGEST_BACKOFF_MS = 30_000
 const POLL_TIMEOUT_MS = 10_000
 /** However good the stream, everything is asked for again after so many TTLs. */
 const CHECK_EVERY_TTLS = 10
-/** Two heartbeats and a moment: then nobody knows whether the stream still lives. */
-const lifeOf = (heartbeatMs: number) => 2 * heartbeatMs + 1_000
 
 export interface FollowDeps {
   readonly transport: Transport
@@ -148,7 +146,7 @@ export function startFollowing(deps: FollowDeps): {
     const cursor = turns.seq === undefined ? undefined : String(turns.seq)
     for await (const { event, data } of openStream({ connection, fetch, signal, isAside }, cursor)) {
       if (event === 'hello') {
-        lifeMs = lifeOf(Number(data.heartbeat_ms ?? 15_000))
+        lifeMs = lifeMsOf(data)
         endOfPast = Number(data.seq)
         if (since === undefined) {
           hearFrom(turns.seq ?? endOfPast)

@@ -16,10 +16,8 @@ import type {
 import type { PromptVersion } from './prompt.ts'
 import { isEmptyAlias, type Key, keyOf, leadsOn, noneOf, prefixOf, type Wanted } from './question.ts'
 import { createRefusals } from './refusals.ts'
-import { createShare } from './share.ts'
+import { createShare, GRACE_MS } from './share.ts'
 
-/** With an older value at hand a load waits no longer than this for a newer one. */
-const GRACE_MS = 250
 /** A version never changes; it is looked at again only in case its prompt was deleted and made anew. */
 const VERSION_TTL_MS = 24 * 60 * 60 * 1000
 /** "No such thing" is kept for a moment only: every load of a chain asks, and the next second it may exist. */

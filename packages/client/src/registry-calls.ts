@@ -107,9 +107,9 @@ export function createCalls(deps: CallsDeps): Calls {
   return {
     async register(draft, given = {}) {
       const checked = checkDraft(draft)
-      const version = await ask(checked.name, given, async (limits) => {
-        return transport.register(await withParts(checked, limits), limits)
-      })
+      const version = await ask(checked.name, given, async (limits) =>
+        transport.register(await withParts(checked, limits), limits),
+      )
       loader.written(version.name, { version: version.version })
       return version
     },

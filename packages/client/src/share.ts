@@ -3,8 +3,8 @@ import type { PromptBody, PromptSource } from './prompt.ts'
 import { type Key, keyOf } from './question.ts'
 import { TAG } from './wire-keys.ts'
 
-/** The version that an alias points at is known: one of the others is waited for no longer than this. */
-const GRACE_MS = 250
+/** With another value at hand (an older one, or the version that an alias points at) a load waits no longer than this. */
+export const GRACE_MS = 250
 
 export interface ShareOptions {
   /** As the loader finds, without a key. */
