@@ -46,6 +46,8 @@ export interface Cache<T> {
   write(key: string, known: { readonly value: T } | { readonly error: Error }): void
   /** Keeps the answer for an outage only. Requests under way may answer their callers, and are not stored. */
   expire(key: string): void
+  /** Its time is over: keeps the answer for an outage only. A request under way is stored. */
+  lapse(key: string): void
   /** Forgets the answer. Requests under way may answer their callers, and are not stored. */
   drop(key: string): void
 }
@@ -119,6 +121,12 @@ export function createCache<T>({ now, maxEntries, isAbsence, onDrop }: CacheOpti
     }
   }
 
+  function lapse(key: string): void {
+    const slot = slots.get(key)
+    if (slot) slot.isExpired = true
+    state.epoch++
+  }
+
   return {
     state,
     read(key) {
@@ -144,10 +152,9 @@ export function createCache<T>({ now, maxEntries, isAbsence, onDrop }: CacheOpti
     },
     expire(key) {
       supersede(key)
-      const slot = slots.get(key)
-      if (slot) slot.isExpired = true
-      state.epoch++
+      lapse(key)
     },
+    lapse,
     drop(key) {
       supersede(key)
       forget(key)

@@ -222,21 +222,22 @@ export function createLoader(options: LoaderOptions): Loader {
   }
 
   /**
-   * Asks again in the last fifth of the TTL if the entry is still in use, so that no load has to wait for it. If it is
-   * not, or nobody answers, it ends with the TTL by this timer too: the clock of the wall may have been set back.
+   * Asks again in the last fifth of the TTL if the entry is still in use, so that no load has to wait for it. Until an
+   * answer comes it ends with the TTL by this timer too: the clock of the wall may have been set back.
    */
   function keepFresh(key: Key): void {
     const kind = cache.peek(key.text)?.answer.kind
     if (kind === undefined || key.version !== undefined || ttlMs === 0) return
     const ownMs = kind === 'value' ? ttlMs : absenceTtlMs
-    timers.after(key.text, ownMs * (0.8 + 0.15 * random()), () => {
+    const earlyMs = ownMs * (0.8 + 0.15 * random())
+    timers.after(key.text, earlyMs, () => {
       const slot = cache.peek(key.text)
       if (!slot || closing.aborted || cache.isAsking(key.text)) return
       if (live && freshUntil(key, slot) > slot.answer.confirmedAt + ownMs) return keepFresh(key)
-      const expireInTime = () => timers.after(key.text, ownMs * 0.2, () => cache.expire(key.text))
+      timers.after(key.text, ownMs - earlyMs, () => cache.lapse(key.text)) // unless something newer is heard before
       const isUsed = now() - slot.usedAt <= ttlMs
-      if (!isUsed || (slot.answer.kind === 'absence' && !leadsOn(key, slot.answer.error))) expireInTime()
-      else lookUp(key, options.timeoutMs, { isHurried: true, canDoWithout: true }).catch(expireInTime)
+      if (!isUsed || (slot.answer.kind === 'absence' && !leadsOn(key, slot.answer.error))) return
+      lookUp(key, options.timeoutMs, { isHurried: true, canDoWithout: true }).catch(() => {})
     })
   }
 
