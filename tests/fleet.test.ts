@@ -187,7 +187,7 @@ it.each([
 it.each([
   ['prompt=a:b', /prompt must be a text without "\/" and ":"/],
   ['alias=a%20b', /alias/],
-  ['app=a%00', /app holds the character U+0000/],
+  ['app=a%00', /app holds the character U\+0000/],
 ])('refuses to show what has no name: %s', async (query, says) => {
   const server = await startRegistry()
   onTestFinished(() => server.stop())
