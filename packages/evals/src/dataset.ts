@@ -15,7 +15,10 @@ const Case = z.strictObject({
   turns: z.array(z.string()).min(1).max(100).optional(),
   context: z.record(z.string(), z.json()).optional(),
   expected: z.record(z.string(), z.json()).optional(),
+  seed: z.record(z.string(), z.json()).optional(),
   tags: z.array(z.string().min(1)).optional(),
+  weight: z.number().positive().optional(),
+  cluster: z.string().min(1).optional(),
 })
 const Cases = z.array(Case).min(1)
 const Document = z.strictObject({ description: z.string().optional(), cases: Cases })
@@ -24,6 +27,10 @@ const Document = z.strictObject({ description: z.string().optional(), cases: Cas
 export interface Case extends TargetCase {
   readonly expected?: Readonly<Record<string, unknown>>
   readonly tags?: readonly string[]
+  /** In means and rates. Default 1. */
+  readonly weight?: number
+  /** Cases that are not independent of each other share one, and count once. */
+  readonly cluster?: string
 }
 
 export interface Dataset {

@@ -29,6 +29,7 @@ const cases = (...prompts: Record<string, Lineage>[]): CaseResult[] =>
     case: { id: 'abc'[index] ?? 'z', input: '' },
     status: 'passed',
     scores: [],
+    trial: 0,
     startedAt: 1050,
     durationMs: 1,
     result: {

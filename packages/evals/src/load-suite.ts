@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseAliasChain } from './aliases.ts'
 import { type Dataset, parseDataset } from './dataset.ts'
 import { EvalFailure, messageOf } from './errors.ts'
-import { type Gate, parseSuite, type Suite } from './suite.ts'
+import { parseSuite, type Suite } from './suite.ts'
 import { type LoadedTarget, loadTarget } from './targets/load-target.ts'
 
 /** What a run is asked for: a suite, and what to change of it for this once. */
@@ -16,7 +16,7 @@ export interface EvalOptions {
   readonly model?: string | undefined
   /** Recorded with the run; scorers that need a judge ask it. */
   readonly judgeModel?: string | undefined
-  /** 0…1, in place of the suite's threshold. */
+  /** 0…1, in place of the threshold of the suite's main gate. */
   readonly passThreshold?: number | undefined
   /** An alias, a chain separated by commas, or `experiment` for experiment → production. Default `production`. */
   readonly promptAlias?: string | undefined
@@ -28,7 +28,7 @@ export interface LoadedSuite {
   readonly suite: Suite
   readonly dataset: Dataset
   readonly target: LoadedTarget
-  readonly gate: Gate
+  readonly gates: Suite['gates']
   readonly promptAlias: readonly string[]
 }
 
@@ -49,8 +49,9 @@ export async function loadSuite(
   const path = options.dataset === undefined ? suite.dataset : resolve(options.dataset)
   const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
   const target = await loadTarget(suite.target, suite.path, deps)
-  const gate = passThreshold === undefined ? suite.gate : { ...suite.gate, threshold: passThreshold }
-  return { options, suite, dataset, target, gate, promptAlias }
+  const [main, ...others] = suite.gates
+  const threshold = passThreshold ?? main.threshold
+  return { options, suite, dataset, target, gates: [{ ...main, threshold }, ...others], promptAlias }
 }
 
 async function readText(path: string, what: string): Promise<string> {

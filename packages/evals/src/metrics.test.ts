@@ -6,6 +6,7 @@ const result = (status: CaseStatus, ...scores: readonly (readonly [string, numbe
   case: { id: status },
   status,
   scores: scores.map(([name, score]) => ({ name, score })),
+  trial: 0,
   startedAt: 0,
   durationMs: 0,
 })

@@ -1,6 +1,9 @@
 import type { CaseResult } from './runner.ts'
 import type { Gate } from './suite.ts'
 
+/** Which side of what a metric must be on. */
+export type Bar = Pick<Gate, 'metric' | 'direction' | 'threshold'>
+
 /** What a run says in numbers; the names are those of the metrics in MLflow. */
 export type Metrics = Readonly<Record<string, number>>
 
@@ -26,14 +29,14 @@ export function measure(results: readonly CaseResult[]): Metrics {
  * True when the metric is on the right side of its threshold. A metric that is missing passes nothing; nor does the
  * mean of a scorer when a case ended in an error: it would say the more, the fewer answers there are.
  */
-export function passes(gate: Gate, metrics: Metrics): boolean {
+export function passes(gate: Bar, metrics: Metrics): boolean {
   const value = metrics[gate.metric]
   if (value === undefined || (gate.metric !== 'pass_rate' && (metrics.errors ?? 0) > 0)) return false
   return reaches(gate, value)
 }
 
 /** True when a value is on the right side of the threshold, or at it. */
-export const reaches = ({ direction, threshold }: Gate, value: number): boolean =>
+export const reaches = ({ direction, threshold }: Bar, value: number): boolean =>
   direction === 'higher' ? value >= threshold : value <= threshold
 
 function meanScores(results: readonly CaseResult[]): Record<string, number> {

@@ -16,7 +16,9 @@ export interface EvalReport {
   readonly reasons: readonly string[]
   /** What else a reader should know. */
   readonly notes: readonly string[]
-  readonly gate: Gate
+  readonly gates: readonly Gate[]
+  /** Scorers that tolerate no miss. */
+  readonly hard: readonly string[]
   readonly metrics: Metrics
   readonly dataset: { readonly name: string; readonly digest: string }
   /** Alias chain that was asked for. */
@@ -40,7 +42,10 @@ export interface EvalReport {
 export function formatReport(report: EvalReport, { verbose = false } = {}): string {
   const { suite, verdict, reasons, notes, metrics, prompts, dataset, run, model, judgeModel } = report
   const facts: [string, string][] = [
-    ['gate', describeGate(report)],
+    ...report.gates.map((gate, index): [string, string] => [
+      index === 0 ? 'gate' : '',
+      describeGate(gate, metrics),
+    ]),
     ['cases', describeCounts(metrics, report.durationMs)],
     ...Object.entries(metrics)
       .filter(([name]) => name.startsWith('score.'))
@@ -66,7 +71,7 @@ export function formatReport(report: EvalReport, { verbose = false } = {}): stri
   ].join('\n')
 }
 
-function describeGate({ gate: { metric, direction, threshold }, metrics }: EvalReport): string {
+function describeGate({ metric, direction, threshold }: Gate, metrics: Metrics): string {
   const value = metrics[metric]
   const bar = `${direction === 'higher' ? '≥' : '≤'} ${threshold}`
   return `${metric} ${value === undefined ? 'unknown' : rounded(value)}, must be ${bar}`

@@ -69,7 +69,7 @@ export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<Eva
     const lineage = await traceLineage(cases, rules)
     const metrics = measure(cases)
     const models = [...new Set(cases.flatMap(({ result }) => result?.model ?? []))].sort()
-    const judged = judgeRun({ loaded, lineage, metrics, models, stopped })
+    const judged = judgeRun({ loaded, cases, lineage, metrics, models, stopped })
     const model = models.length > 0 ? models.join(',') : options.model
     await run.logParams({ ...lineageParams(lineage), ...(model === undefined ? {} : { model }) })
     await run.setTags({
@@ -84,7 +84,8 @@ export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<Eva
       suite: suite.name,
       ...judged,
       notes: notesOf(loaded, lineage, judged.verdict),
-      gate: loaded.gate,
+      gates: loaded.gates,
+      hard: suite.hard,
       metrics,
       dataset: { name: dataset.name, digest: dataset.digest },
       promptAlias,

@@ -23,7 +23,8 @@ export function runTags(
 
 /** Params that are known before the first case. */
 export function baseParams(loaded: LoadedSuite): Record<string, string> {
-  const { suite, dataset, gate, promptAlias } = loaded
+  const { suite, dataset, gates, promptAlias } = loaded
+  const [gate] = gates
   const { judgeModel } = loaded.options
   return {
     suite: suite.name,

@@ -12,6 +12,8 @@ export type CaseStatus = 'passed' | 'failed' | 'error' | 'not-run'
 
 export interface CaseResult {
   readonly case: Case
+  /** Which run of this case it is, from 0. */
+  readonly trial: number
   readonly status: CaseStatus
   /** One for each scorer with something to say about the case; empty unless passed or failed. */
   readonly scores: readonly Score[]
@@ -22,6 +24,12 @@ export interface CaseResult {
   /** Milliseconds since the epoch; 0 when not run. */
   readonly startedAt: number
   readonly durationMs: number
+  /** In US dollars; absent when it is unknown. */
+  readonly costUsd?: number
+  /** Infrastructure errors before this. Default 0. */
+  readonly retries?: number
+  /** The answer is an earlier run's, for the same question to the same prompts. */
+  readonly isCached?: true
 }
 
 export interface RunPlan {
@@ -72,6 +80,7 @@ export async function runCases(plan: RunPlan, { now, onResult }: RunnerDeps): Pr
 
 const notRun = (testCase: Case): CaseResult => ({
   case: testCase,
+  trial: 0,
   status: 'not-run',
   scores: [],
   startedAt: 0,
@@ -81,13 +90,13 @@ const notRun = (testCase: Case): CaseResult => ({
 async function runCase(testCase: Case, plan: RunPlan, now: () => number): Promise<CaseResult> {
   const startedAt = now()
   const answered = await ask(testCase, plan)
-  const ended = { case: testCase, startedAt, durationMs: now() - startedAt }
+  const ended = { case: testCase, trial: 0, startedAt, durationMs: now() - startedAt }
   if (answered === 'interrupted') return notRun(testCase)
   if ('kind' in answered) return { ...ended, status: 'error', scores: [], error: answered }
   if (answered.error)
     return { ...ended, status: 'error', scores: [], result: answered, error: answered.error }
   try {
-    const scores = await judge(testCase, answered, plan.scorers)
+    const scores = await judge(testCase, answered, plan.scorers, ended.durationMs)
     const passed = scores.every(({ score }) => score === 1)
     return { ...ended, status: passed ? 'passed' : 'failed', scores, result: answered }
   } catch (thrown) {
@@ -108,12 +117,13 @@ async function ask(testCase: Case, plan: RunPlan): Promise<TargetResult | Proble
     if (signal.aborted) resolve('cut')
     signal.addEventListener('abort', () => resolve('cut'), { once: true })
   })
-  const { id, input, turns, context } = testCase
+  const { id, input, turns, context, seed } = testCase
   const asked: Case = {
     id,
     ...(input === undefined ? {} : { input }),
     ...(turns === undefined ? {} : { turns }),
     ...(context === undefined ? {} : { context }),
+    ...(seed === undefined ? {} : { seed }),
   }
   const answer = Promise.resolve()
     .then(() => target.run(asked, { promptAlias, model, tenant: `${tenantPrefix}-${id}`, signal }))
@@ -135,11 +145,12 @@ async function judge(
   testCase: Case,
   result: TargetResult,
   scorers: readonly BoundScorer[],
+  latencyMs: number,
 ): Promise<Score[]> {
   const asked = scorers.flatMap((scorer) => scorer.forCase(testCase) ?? [])
-  const { output, messages, toolCalls } = result
+  const { output, messages, toolCalls, usage, blocked } = result
   const input = testCase.input ?? testCase.turns?.at(-1) ?? ''
-  const args = { input, output, expected: testCase.expected, messages, toolCalls }
+  const args = { input, output, expected: testCase.expected, messages, toolCalls, usage, blocked, latencyMs }
   const scores = await Promise.all(asked.map((score) => score(args)))
   for (const { name, score } of scores) {
     if (score !== null && !(score >= 0 && score <= 1))

@@ -22,7 +22,7 @@ describe('a suite', () => {
       path: resolve('evals/tone.yaml'),
       dataset: resolve('evals/datasets/tone.yaml'),
       target: '../src/eval-target.ts#chat',
-      gate: { metric: 'pass_rate', direction: 'higher', threshold: 0.9 },
+      gates: [{ metric: 'pass_rate', direction: 'higher', threshold: 0.9, margin: 0.1 }],
       concurrency: 4,
       caseTimeoutMs: 60_000,
     })
@@ -35,7 +35,7 @@ describe('a suite', () => {
 
   it('may be decided by one scorer', () => {
     const suite = parseSuite(`${GOOD}metric: score.filler\ndirection: higher\n`, 'tone.yaml')
-    expect(suite.gate.metric).toBe('score.filler')
+    expect(suite.gates[0].metric).toBe('score.filler')
   })
 
   it.each([

@@ -1,10 +1,13 @@
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
+import type { Estimand } from './paired.ts'
 import type { BoundScorer } from './scorers/define-scorer.ts'
 import { SCORER_KINDS } from './scorers/kinds.ts'
-import { type Issue, parseSource, readAs, refuse } from './source-file.ts'
+import { type Issue, parseSource, readAs, refuse, type SourceFile } from './source-file.ts'
 
 const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/
+
+const margin = z.number().gt(0).lt(1).default(0.1)
 
 /** A suite's manifest as it is written. Keys are snake_case, as in a prompt's front matter. */
 const Manifest = z.strictObject({
@@ -15,9 +18,33 @@ const Manifest = z.strictObject({
   scorers: z.array(z.union([z.string(), z.record(z.string(), z.unknown())])).min(1),
   metric: z.string().default('pass_rate'),
   direction: z.enum(['higher', 'lower']).default('higher'),
-  threshold: z.number().min(0).max(1),
+  threshold: z.number().min(0).max(1).optional(),
+  margin,
+  gates: z
+    .array(
+      z.strictObject({
+        metric: z.string(),
+        direction: z.enum(['higher', 'lower']).default('higher'),
+        threshold: z.number().min(0).max(1),
+        margin,
+      }),
+    )
+    .min(1)
+    .optional(),
+  hard: z.array(z.string()).default([]),
+  estimand: z.enum(['these-cases', 'such-cases']).default('such-cases'),
+  deterministic: z.boolean().default(false),
+  core: z.boolean().default(false),
+  trials: z.int().min(1).max(100).default(1),
+  retries: z.int().min(0).max(10).default(2),
   concurrency: z.int().min(1).max(64).default(4),
   timeout_seconds: z.number().positive().max(3600).default(60),
+  prices: z
+    .strictObject({
+      input_per_million: z.number().min(0),
+      output_per_million: z.number().min(0),
+    })
+    .optional(),
 })
 
 /** Which number decides, and how: `higher` passes at or above the threshold, `lower` at or below it. */
@@ -26,6 +53,8 @@ export interface Gate {
   readonly direction: 'higher' | 'lower'
   /** 0…1 */
   readonly threshold: number
+  /** How much worse than the baseline is still good enough, 0 < δ < 1. Default 0.1. */
+  readonly margin: number
 }
 
 /** One suite: what is asked, of whom, and what counts as good. */
@@ -39,11 +68,31 @@ export interface Suite {
   /** As written: `file.ts#name` relative to the manifest, or an http address. */
   readonly target: string
   readonly scorers: readonly BoundScorer[]
-  readonly gate: Gate
+  /** All must hold; the first is the main one, which flags and summaries speak of. */
+  readonly gates: readonly [Gate, ...Gate[]]
+  /** Scorers that tolerate no miss: one score below 1, or one error, fails the run. */
+  readonly hard: readonly string[]
+  readonly estimand: Estimand
+  /** Suite and target always answer the same. */
+  readonly deterministic: boolean
+  /** It judges every candidate: `watch` runs it, and `promote` asks for it. */
+  readonly core: boolean
+  /** How often each case is run. */
+  readonly trials: number
+  /** How often an infrastructure error is tried again, for each trial. */
+  readonly retries: number
   /** Cases under way at once. */
   readonly concurrency: number
   /** Longest time for one case, in milliseconds. */
   readonly caseTimeoutMs: number
+  /** In US dollars; without them the cost of a run is unknown. */
+  readonly prices?: Prices | undefined
+}
+
+export interface Prices {
+  /** For a million tokens. */
+  readonly input: number
+  readonly output: number
 }
 
 /**
@@ -56,11 +105,20 @@ export function parseSuite(text: string, path: string): Suite {
   const manifest = readAs(source, Manifest)
   const { scorers, issues } = bindScorers(manifest.scorers)
   if (issues.length > 0) refuse(source, issues)
-  const metrics = ['pass_rate', ...scorers.map(({ name }) => `score.${name}`)]
-  if (!metrics.includes(manifest.metric)) {
-    refuse(source, [{ path: ['metric'], message: `must be one of ${metrics.join(', ')}` }])
-  }
-  const { name, description, target, metric, direction, threshold, concurrency } = manifest
+  const gates = readGates(source, manifest, scorers)
+  const {
+    name,
+    description,
+    target,
+    concurrency,
+    hard,
+    estimand,
+    deterministic,
+    core,
+    trials,
+    retries,
+    prices,
+  } = manifest
   return {
     name,
     description,
@@ -68,10 +126,45 @@ export function parseSuite(text: string, path: string): Suite {
     dataset: resolve(dirname(path), manifest.dataset),
     target,
     scorers,
-    gate: { metric, direction, threshold },
+    gates,
+    hard,
+    estimand,
+    deterministic,
+    core,
+    trials,
+    retries,
     concurrency,
     caseTimeoutMs: manifest.timeout_seconds * 1000,
+    prices: prices && { input: prices.input_per_million, output: prices.output_per_million },
   }
+}
+
+/** One gate by `metric` and `threshold`, or several as `gates`; each about a metric that the suite has. */
+function readGates(
+  source: SourceFile,
+  manifest: z.infer<typeof Manifest>,
+  scorers: readonly BoundScorer[],
+): [Gate, ...Gate[]] {
+  const { gates, metric, direction, threshold, margin, hard } = manifest
+  const metrics = ['pass_rate', ...scorers.map(({ name }) => `score.${name}`)]
+  const issues: Issue[] = []
+  if ((gates === undefined) === (threshold === undefined))
+    issues.push({ path: [gates ? 'gates' : 'threshold'], message: 'must have either threshold or gates' })
+  const [first, ...more]: Gate[] = gates ?? [{ metric, direction, threshold: threshold ?? 0, margin }]
+  for (const [i, gate] of [first as Gate, ...more].entries())
+    if (!metrics.includes(gate.metric))
+      issues.push({
+        path: gates ? ['gates', i, 'metric'] : ['metric'],
+        message: `must be one of ${metrics.join(', ')}`,
+      })
+  for (const [i, name] of hard.entries())
+    if (!scorers.some((scorer) => scorer.name === name))
+      issues.push({
+        path: ['hard', i],
+        message: `must be a scorer of this suite: ${scorers.map((s) => s.name).join(', ')}`,
+      })
+  if (issues.length > 0) refuse(source, issues)
+  return [first as Gate, ...more]
 }
 
 /** An entry is a kind's name, or `kind: options`. */

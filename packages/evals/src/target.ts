@@ -7,6 +7,8 @@ export interface TargetCase {
   readonly input?: string
   readonly turns?: readonly string[]
   readonly context?: Readonly<Record<string, unknown>>
+  /** What the target's world holds before the first turn, such as memories; the target puts it there, for this tenant. */
+  readonly seed?: Readonly<Record<string, unknown>>
 }
 
 export interface TargetOptions {
@@ -14,8 +16,10 @@ export interface TargetOptions {
   readonly promptAlias: readonly string[]
   /** Model for every agent; the target's own when absent. */
   readonly model?: string | undefined
-  /** An isolated user of this case; the target cleans up after it. */
+  /** An isolated user of this case and trial; the target cleans up after it. */
   readonly tenant: string
+  /** Which run of this case it is, from 0. */
+  readonly trial?: number
   readonly signal: AbortSignal
 }
 
@@ -39,6 +43,8 @@ export interface TargetResult {
   /** The model that answered, as the target names it; absent when it doesn't know. */
   readonly model?: string
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number; readonly requests: number }
+  /** Something refused this request instead of answering it; by what, in the target's words. */
+  readonly blocked?: { readonly by: string }
   /** An error is an error, never an answer: `output` is not judged when this is set. */
   readonly error?: { readonly kind: 'target' | 'infrastructure' | 'configuration'; readonly message: string }
 }

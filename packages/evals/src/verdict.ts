@@ -26,6 +26,7 @@ export function stopReason(cases: readonly CaseResult[], signal: AbortSignal | u
 /** What a verdict is made of. */
 export interface RunFacts {
   readonly loaded: LoadedSuite
+  readonly cases: readonly CaseResult[]
   readonly lineage: RunLineage
   readonly metrics: Metrics
   /** Those that answered, as far as the target says. */
@@ -35,7 +36,7 @@ export interface RunFacts {
 
 /** A run without trustworthy lineage has no verdict, however good its answers were. */
 export function judgeRun(run: RunFacts): { verdict: Verdict; reasons: string[] } {
-  const { loaded, lineage, metrics, models, stopped } = run
+  const { loaded, lineage, metrics, models, stopped, cases } = run
   const { options } = loaded
   const others = options.model === undefined ? [] : models.filter((model) => model !== options.model)
   const problems = [
@@ -46,8 +47,9 @@ export function judgeRun(run: RunFacts): { verdict: Verdict; reasons: string[] }
   if (problems.length > 0) return { verdict: 'invalid', reasons: problems }
   const missed = whyNotConcerned(loaded.promptAlias, lineage)
   if (missed !== undefined) return { verdict: 'not-concerned', reasons: [missed] }
-  if (passes(loaded.gate, metrics)) return { verdict: 'passed', reasons: [] }
-  return { verdict: 'failed', reasons: [whyFailed(loaded.gate, metrics)] }
+  const failed = loaded.gates.filter((gate) => !passes(gate, metrics)).map((gate) => whyFailed(gate, metrics))
+  const reasons = [...hardMisses(loaded.suite.hard, cases), ...failed]
+  return { verdict: reasons.length > 0 ? 'failed' : 'passed', reasons }
 }
 
 /** A chain's run that used no candidate says nothing about one, however its gate came out. */
@@ -56,6 +58,20 @@ function whyNotConcerned([alias]: readonly string[], { candidates }: RunLineage)
   if (all.length === 0 || all.some(([, { cases }]) => cases > 0)) return undefined
   const names = all.map(([name, { version }]) => `${name} v${version}`)
   return `no case used a prompt that has alias ${alias} (${names.join(', ')})`
+}
+
+/** One line for each scorer that tolerates no miss and saw one. An error might hide one. */
+function hardMisses(hard: readonly string[], cases: readonly CaseResult[]): string[] {
+  return hard.flatMap((name) => {
+    const missed = cases.filter(
+      ({ status, scores }) =>
+        status === 'error' || scores.some((score) => score.name === name && (score.score ?? 1) < 1),
+    )
+    if (missed.length === 0) return []
+    const ids = [...new Set(missed.map((result) => result.case.id))]
+    const shown = ids.slice(0, 5).join(', ')
+    return [`${name} tolerates no miss: ${shown}${ids.length > 5 ? ` and ${ids.length - 5} more` : ''}`]
+  })
 }
 
 function whyFailed(gate: Gate, metrics: Metrics): string {

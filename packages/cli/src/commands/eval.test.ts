@@ -50,7 +50,7 @@ describe('eval --dry-run', () => {
     )
     expect({ code, json: JSON.parse(out) }).toMatchObject({
       code: 0,
-      json: { exitCode: 0, suites: [{ suite: 'tone', cases: 2, gate: { threshold: 1 } }] },
+      json: { exitCode: 0, suites: [{ suite: 'tone', cases: 2, gates: [{ threshold: 1 }] }] },
     })
   })
 

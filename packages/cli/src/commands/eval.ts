@@ -194,12 +194,12 @@ function conclude(
 }
 
 function sayChecked(io: Io, flags: Flags, suites: readonly LoadedSuite[]): void {
-  const facts = suites.map(({ suite, dataset, gate }) => ({
+  const facts = suites.map(({ suite, dataset, gates }) => ({
     suite: suite.name,
     cases: dataset.cases.length,
     dataset_digest: dataset.digest,
     target: suite.target,
-    gate,
+    gates,
   }))
   if (flags.json) printJson(io, { exitCode: 0, suites: facts })
   else

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Issue, issuesOf } from '../source-file.ts'
 import type { Score, Scorer, ScorerArgs } from './scorer.ts'
+import type { ScorerServices } from './services.ts'
 
 /** 0…1 with its reason. */
 export interface Judgement {
@@ -25,7 +26,7 @@ export interface BoundScorer {
   /** What is wrong with this case's `expected`, as paths from the case; empty when it is fine. */
   issues(testCase: Expecting): Issue[]
   /** The scorer for one case; `undefined` when neither suite nor case ask it for anything. */
-  forCase(testCase: Expecting): Scorer | undefined
+  forCase(testCase: Expecting, services?: ScorerServices): Scorer | undefined
 }
 
 /** A kind of scorer that a suite can name. */

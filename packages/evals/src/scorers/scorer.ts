@@ -1,4 +1,4 @@
-import type { ToolCall } from '../target.ts'
+import type { TargetResult, ToolCall } from '../target.ts'
 
 /** What a scorer sees of one case. It is only called for an answer: an error is never scored. */
 export interface ScorerArgs {
@@ -10,6 +10,12 @@ export interface ScorerArgs {
   readonly messages: readonly { readonly role: string; readonly content: string }[]
   /** At any depth, in the order they were made. */
   readonly toolCalls: readonly ToolCall[]
+  /** From the question to the last word of the answer. */
+  readonly latencyMs: number
+  readonly usage: TargetResult['usage']
+  /** In US dollars; absent when the suite gives no prices. */
+  readonly costUsd?: number | undefined
+  readonly blocked?: TargetResult['blocked']
 }
 
 export interface Score {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { answer } from './answer.fixture.ts'
 import type { ScorerKind } from './define-scorer.ts'
 import type { Score } from './scorer.ts'
 import { contains, excludes, length } from './text.ts'
@@ -17,7 +18,7 @@ async function score(kind: ScorerKind, { options = {}, expected, output }: Row):
   if (!('forCase' in bound)) throw new Error(JSON.stringify(bound))
   const scorer = bound.forCase({ expected })
   if (!scorer) throw new Error('nothing to check')
-  return scorer({ input: 'hi', output, expected, messages: [], toolCalls: [] })
+  return scorer(answer({ input: 'hi', output, expected }))
 }
 
 describe('contains', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { answer } from './answer.fixture.ts'
 import type { ScorerKind } from './define-scorer.ts'
 import { delegation, toolCalls } from './tool-calls.ts'
 
@@ -22,8 +23,7 @@ async function score(kind: ScorerKind, key: string, { options = {}, expected, ca
   if (!('forCase' in bound)) throw new Error(JSON.stringify(bound))
   const testCase = { expected: { [key]: expected } }
   expect(bound.issues(testCase)).toEqual([])
-  const answer = { input: '', output: '', messages: [], toolCalls: calls.map(call) }
-  return bound.forCase(testCase)?.(answer)
+  return bound.forCase(testCase)?.(answer({ toolCalls: calls.map(call) }))
 }
 
 describe('delegation', () => {
