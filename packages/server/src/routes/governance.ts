@@ -21,6 +21,7 @@ import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
 import type { Store } from '../store/store.ts'
 import { VERSION } from '../version.ts'
+import { logChanges } from './log-changes.ts'
 import { modelName } from './mlflow/rules.ts'
 import { expectedVersion, note, promptName, settableAlias, versionNumber } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
@@ -167,22 +168,7 @@ export function governance({ prompts, aliases, changes }: Store, log: Logger) {
       const author = authorOf(c, { reason, evidence, force })
       const last = requestId === undefined ? 0 : (await changes.bounds()).last
       const change = await aliases.move({ name, alias, to: version, expected, requestId, ...author })
-      const { prompt, from, to, actor, forced } = change
-      // A request that is sent again is answered with the change that it made then: that is told already.
-      const isNew = change.seq === undefined || change.seq > last
-      log[isNew ? 'info' : 'debug'](
-        {
-          requestId: c.get('requestId'),
-          correlationId: c.get('correlationId'),
-          prompt,
-          alias,
-          from,
-          to,
-          actor,
-          forced,
-        },
-        isNew ? 'alias.moved' : 'alias.move_repeated',
-      )
+      logChanges(c, log, [change], last)
       return c.json({ change: fromChange(change) as z.infer<typeof Change> }, 200)
     })
 }

@@ -4,6 +4,7 @@ import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
 import type { ChangeStore, Store } from '../store/store.ts'
 import { checkKnownName } from './known-name.ts'
+import { logChanges } from './log-changes.ts'
 import { anyPromptName, expectedVersion, saidNote, settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { badField, Change, Elsewhere, flag, json, jsonRequest, Refusal, requestId } from './own-schemas.ts'
@@ -64,12 +65,9 @@ export function rollback({ history, changes }: Store, log: Logger) {
     if (reason.trim() === '') refuse('reason', reason, 'a text that says why')
     const alias = given.alias ?? (await aliasOf(changes, toSeq)) ?? 'production'
     const author = authorOf(c, { reason, force })
+    const last = requestId === undefined ? 0 : (await changes.bounds()).last
     const made = await history.rollback({ name, alias, toSeq, expected, requestId, ...author })
-    for (const { kind, prompt, from, to, actor, forced, restores } of made)
-      log.info(
-        { correlationId: c.get('correlationId'), prompt, alias, from, to, actor, forced, restores },
-        kind,
-      )
+    logChanges(c, log, made, last)
     return c.json({ changes: made.map(fromChange) as z.infer<typeof Change>[] }, 200)
   })
 }

@@ -2,8 +2,9 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { checkAlias, checkVersion, checkWeights, fromChange, type Logger } from '@promptkeep/client/protocol'
 import { authorOf } from '../author.ts'
 import type { ServerEnv } from '../env.ts'
-import type { AliasStore } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { checkKnownName } from './known-name.ts'
+import { logChanges } from './log-changes.ts'
 import { anyPromptName, expectedVersion, note, settableAlias } from './own-fields.ts'
 import { jsonBody, refuseInvalid } from './own-request.ts'
 import { badField, Change, Elsewhere, flag, json, jsonRequest, Refusal, requestId } from './own-schemas.ts'
@@ -47,7 +48,7 @@ const setRollout = createRoute({
 })
 
 /** Ours: one call that sets a rollout, changes it, or ends it. */
-export function rollout({ aliases }: { readonly aliases: AliasStore }, log: Logger) {
+export function rollout({ aliases, changes }: Pick<Store, 'aliases' | 'changes'>, log: Logger) {
   const app = new OpenAPIHono<ServerEnv>({ defaultHook: refuseInvalid })
   app.use('/rollout', jsonBody)
   return app.openapi(setRollout, async (c) => {
@@ -59,21 +60,9 @@ export function rollout({ aliases }: { readonly aliases: AliasStore }, log: Logg
     if (expected !== undefined && expected !== null) checkVersion(expected, 'expected')
     checkNotes({ reason, evidence })
     const author = authorOf(c, { reason, evidence, force })
+    const last = requestId === undefined ? 0 : (await changes.bounds()).last
     const made = await aliases.setRollout({ name, alias, weights: shares, expected, requestId, ...author })
-    for (const { kind, prompt, from, to, actor, forced } of made)
-      log.info(
-        {
-          requestId: c.get('requestId'),
-          correlationId: c.get('correlationId'),
-          prompt,
-          alias,
-          from,
-          to,
-          actor,
-          forced,
-        },
-        kind,
-      )
+    logChanges(c, log, made, last)
     return c.json({ changes: made.map(fromChange) as z.infer<typeof Change>[] }, 200)
   })
 }

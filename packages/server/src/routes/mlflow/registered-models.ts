@@ -3,6 +3,7 @@ import { Hono } from 'hono'
 import { authorOf } from '../../author.ts'
 import type { ServerEnv } from '../../env.ts'
 import type { ModelVersion, Store } from '../../store/store.ts'
+import { logChanges } from '../log-changes.ts'
 import { keyValue, list, orDefault, required, string } from './fields.ts'
 import { mlflowRequest } from './mlflow-request.ts'
 import { expectedIn, saidIn } from './move-headers.ts'
@@ -127,11 +128,7 @@ export function registeredModels({ prompts, versions, aliases }: Store, log: Log
         // MLflow looks for the version only, and so misses that, too, where there is no prompt.
         throw hasCode(error, 'PROMPT_NOT_FOUND') ? new VersionNotFound(name, to) : error
       })
-      const { prompt, from, actor, forced } = change
-      log.info(
-        { correlationId: c.get('correlationId'), prompt, alias, from, to, actor, forced },
-        'alias.moved',
-      )
+      logChanges(c, log, [change])
       return c.json({})
     })
     .delete('/registered-models/alias', mlflowRequest(byAlias), async (c) => {
