@@ -1,41 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { createRegistry, type Registry, type RegistryOptions } from '@promptkeep/client'
+import type { RegistryOptions } from '@promptkeep/client'
 import { createAdmin, type Reach } from '@promptkeep/client/admin'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { asking, createTestCli } from '../packages/cli/src/test-io.ts'
 import { startCuttingProxy } from './support/cutting-proxy.ts'
 import { databases, type TestDatabase } from './support/databases.ts'
+import { openRegistry, publishTwo, until } from './support/followed.ts'
 import { type Mlflow, mlflowSkip, startMlflow } from './support/mlflow.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 import { startTokenRegistry } from './support/token-registry.ts'
 
-const open = (trackingUri: string, options: RegistryOptions = {}): Registry => {
-  const registry = createRegistry({ trackingUri, env: {}, cacheTtlSeconds: 3600, ...options })
-  onTestFinished(() => registry.close())
-  return registry
-}
-
-async function until(isSo: () => Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!(await isSo())) {
-    if (Date.now() > deadline) expect.unreachable(`it never came about that ${what}`)
-    await sleep(20)
-  }
-}
-
-async function publish(writer: Registry): Promise<string> {
-  const name = `p-${crypto.randomUUID().slice(0, 8)}`
-  await writer.register({ name, template: 'one' })
-  await writer.register({ name, template: 'two' })
-  await writer.setAlias(name, 'production', 1)
-  return name
-}
-
 async function run(url: string, name: string, instance: string, options: RegistryOptions = {}) {
-  const registry = open(url, options)
+  const registry = openRegistry(url, options)
   await registry.load(name)
   const following = await registry.follow({ report: { app: 'web', instance } })
   await following.ready
@@ -65,8 +43,8 @@ describe.each(databases)('on $database', ({ skip, start }) => {
     `a move reaches all who follow; who is cut off is behind ${skip}`,
     async () => {
       const admin = createAdmin({ trackingUri: server.url, env: {} })
-      const writer = open(server.url)
-      const name = await publish(writer)
+      const writer = openRegistry(server.url)
+      const name = await publishTwo(writer)
       const proxy = await startCuttingProxy(server.url)
       onTestFinished(() => proxy.stop())
       await run(server.url, name, 'one')
@@ -120,8 +98,8 @@ describe.each(databases)('on $database', ({ skip, start }) => {
             prompts: [{ name, alias: 'production', version: 1, digest }],
           }),
         })
-      const writer = open(server.url)
-      const name = await publish(writer)
+      const writer = openRegistry(server.url)
+      const name = await publishTwo(writer)
       await report('0'.repeat(64))
       const cli = await commands(server.url)
       expect((await cli.run('fleet', name)).out).toMatch(/v1 {2}0 of 1 instance {2}v1: job\/x/)
@@ -133,7 +111,7 @@ describe.each(databases)('on $database', ({ skip, start }) => {
       })
       expect((await admin.fleet({ prompt: name })).prompts[0]?.version).toBeUndefined()
       expect((await cli.run('fleet', name)).out).toMatch(/gone {2}0 of 1 instance/)
-      const silent = await publish(writer)
+      const silent = await publishTwo(writer)
       expect((await cli.run('fleet', silent)).err).toMatch(
         new RegExp(`^No instance reports ${silent} .*\n.*registry\\.follow`),
       )
@@ -200,7 +178,7 @@ it('who is closed is gone by then, and stays so', async () => {
   const server = await startRegistry()
   onTestFinished(() => server.stop())
   const admin = createAdmin({ trackingUri: server.url, env: {} })
-  const name = await publish(open(server.url))
+  const name = await publishTwo(openRegistry(server.url))
   for (const end of ['close', 'stop'] as const) {
     const { registry, following } = await run(server.url, name, end)
     await until(async () => (await admin.fleet()).instances === 1, 'it reports')
@@ -215,8 +193,8 @@ it('a reader may report and look; without a token nobody may', async () => {
   const server = await startTokenRegistry()
   onTestFinished(() => server.stop())
   const env = (token: string) => ({ MLFLOW_TRACKING_TOKEN: token })
-  const writer = open(server.url, { env: env(server.tokens.writer) })
-  const name = await publish(writer)
+  const writer = openRegistry(server.url, { env: env(server.tokens.writer) })
+  const name = await publishTwo(writer)
   await run(server.url, name, 'one', { env: env(server.tokens.reader) })
   const admin = createAdmin({ trackingUri: server.url, env: env(server.tokens.reader) })
   await until(async () => (await admin.fleet()).instances === 1, 'it reports')
@@ -234,7 +212,7 @@ describe('on a stock MLflow', () => {
   it.skipIf(mlflowSkip !== '')(`there is no fleet, and following goes on ${mlflowSkip}`, async () => {
     const admin = createAdmin({ trackingUri: mlflow.url, env: {} })
     await expect(admin.fleet()).rejects.toThrow(/is a stock MLflow server .*: it has no fleet$/)
-    const name = await publish(open(mlflow.url))
+    const name = await publishTwo(openRegistry(mlflow.url))
     const { following } = await run(mlflow.url, name, 'one')
     expect(following.state).toBe('polling')
   })

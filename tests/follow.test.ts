@@ -3,40 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createRegistry, type FollowedChange, type Registry, type RegistryOptions } from '@promptkeep/client'
+import type { FollowedChange } from '@promptkeep/client'
 import { createAdmin } from '@promptkeep/client/admin'
 import { createLogRecorder } from '@promptkeep/client/testing'
 import { backUp, restore } from '@promptkeep/server'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type CuttingProxy, startCuttingProxy } from './support/cutting-proxy.ts'
 import { databases, type TestDatabase } from './support/databases.ts'
+import { openRegistry, publishTwo, until } from './support/followed.ts'
 import { type Mlflow, mlflowSkip, startMlflow } from './support/mlflow.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 import { spawnSource } from './support/spawn-source.ts'
 import { startTokenRegistry } from './support/token-registry.ts'
-
-const open = (trackingUri: string, options: RegistryOptions = {}): Registry => {
-  const registry = createRegistry({ trackingUri, env: {}, cacheTtlSeconds: 3600, ...options })
-  onTestFinished(() => registry.close())
-  return registry
-}
-
-async function until(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000
-  while (!(await isSo())) {
-    if (Date.now() > deadline) expect.unreachable(`it never came about that ${what}`)
-    await sleep(5)
-  }
-}
-
-/** Versions 1 and 2 of a new prompt, production at the first. */
-async function publish(writer: Registry): Promise<string> {
-  const name = `p-${crypto.randomUUID().slice(0, 8)}`
-  await writer.register({ name, template: 'one' })
-  await writer.register({ name, template: 'two' })
-  await writer.setAlias(name, 'production', 1)
-  return name
-}
 
 /** Something to wait for. */
 function later() {
@@ -63,9 +41,9 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
   })
 
   it.skipIf(skip !== '')(`a move is in the next load, and no load asks for it ${skip}`, async () => {
-    const writer = open(server.url)
-    const name = await publish(writer)
-    const reader = open(server.url)
+    const writer = openRegistry(server.url)
+    const name = await publishTwo(writer)
+    const reader = openRegistry(server.url)
     expect((await reader.load(name)).template).toBe('one')
     const heard: FollowedChange[] = []
     const following = await reader.follow({ onChange: (change) => heard.push(change) })
@@ -83,9 +61,9 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
   it.skipIf(skip !== '')(
     `hears of aliases that come and go, of deletes, of latest and of config ${skip}`,
     async () => {
-      const writer = open(server.url)
-      const name = await publish(writer)
-      const reader = open(server.url)
+      const writer = openRegistry(server.url)
+      const name = await publishTwo(writer)
+      const reader = openRegistry(server.url)
       const chain = { alias: ['experiment', 'production'] }
       expect((await reader.load(name, chain)).version).toBe(1)
       expect((await reader.load(name, { alias: 'latest' })).version).toBe(2)
@@ -126,11 +104,11 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
       timeout: 120_000,
     },
     async () => {
-      const writer = open(server.url)
-      const name = await publish(writer)
+      const writer = openRegistry(server.url)
+      const name = await publishTwo(writer)
       const proxy = await startCuttingProxy(server.url)
       onTestFinished(() => proxy.stop())
-      const reader = open(proxy.url)
+      const reader = openRegistry(proxy.url)
       await reader.load(name)
       const heard: FollowedChange[] = []
       const following = await reader.follow({ onChange: (change) => heard.push(change) })
@@ -169,12 +147,12 @@ describe.each(databases)('on our server with $database', ({ skip, start }) => {
       timeout: 60_000,
     },
     async (_, answer) => {
-      const writer = open(server.url)
-      const name = await publish(writer)
+      const writer = openRegistry(server.url)
+      const name = await publishTwo(writer)
       const proxy: CuttingProxy = await startCuttingProxy(server.url)
       onTestFinished(() => proxy.stop())
       const log = createLogRecorder()
-      const reader = open(proxy.url, { logger: log.logger })
+      const reader = openRegistry(proxy.url, { logger: log.logger })
       await reader.load(name)
       const heard: FollowedChange[] = []
       proxy.answer({ path: 'text/event-stream', with: answer })
@@ -200,8 +178,8 @@ describe('what is fresh', () => {
   it('is no answer to a question from before the stream was heard', async () => {
     const server = await startRegistry()
     onTestFinished(() => server.stop())
-    const writer = open(server.url)
-    const name = await publish(writer)
+    const writer = openRegistry(server.url)
+    const name = await publishTwo(writer)
     const real = globalThis.fetch
     const read = later()
     const gate = later()
@@ -213,7 +191,7 @@ describe('what is fresh', () => {
       return response
     })
     onTestFinished(() => spy.mockRestore())
-    const reader = open(server.url)
+    const reader = openRegistry(server.url)
     const early = reader.load(name)
     await read.promise
     spy.mockRestore()
@@ -228,10 +206,10 @@ describe('what is fresh', () => {
   it('needs no request while the stream is alive, however short the TTL', async () => {
     const server = await startRegistry()
     onTestFinished(() => server.stop())
-    const name = await publish(open(server.url))
+    const name = await publishTwo(openRegistry(server.url))
     const spy = vi.spyOn(globalThis, 'fetch')
     onTestFinished(() => spy.mockRestore())
-    const reader = open(server.url, { cacheTtlSeconds: 0.3 })
+    const reader = openRegistry(server.url, { cacheTtlSeconds: 0.3 })
     const asked = () => spy.mock.calls.filter(([url]) => String(url).includes(`alias?name=${name}`)).length
     expect((await reader.load(name)).version).toBe(1)
     await (await reader.follow()).ready
@@ -252,9 +230,9 @@ describe('when the server', () => {
     onTestFinished(() => rm(dir, { recursive: true, force: true }))
     const env = { DATABASE_URL: `sqlite:${join(dir, 'kept.db')}` }
     const first = await startRegistry(env)
-    const writer = open(first.url)
-    const name = await publish(writer)
-    const reader = open(first.url)
+    const writer = openRegistry(first.url)
+    const name = await publishTwo(writer)
+    const reader = openRegistry(first.url)
     await reader.load(name)
     const heard: FollowedChange[] = []
     const following = await reader.follow({
@@ -283,7 +261,7 @@ describe('when the server', () => {
     })
     const { token } = await admin.tokens.create({ name: 'follower', roles: ['reader'] })
     const log = createLogRecorder()
-    const reader = open(server.url, { env: { MLFLOW_TRACKING_TOKEN: token }, logger: log.logger })
+    const reader = openRegistry(server.url, { env: { MLFLOW_TRACKING_TOKEN: token }, logger: log.logger })
     const following = await reader.follow()
     await following.ready
     expect(following.state).toBe('live')
@@ -301,12 +279,12 @@ describe('when the server', () => {
     onTestFinished(() => rm(dir, { recursive: true, force: true }))
     const env = { DATABASE_URL: `sqlite:${join(dir, 'kept.db')}` }
     const first = await startRegistry(env)
-    const writer = open(first.url)
-    const name = await publish(writer)
+    const writer = openRegistry(first.url)
+    const name = await publishTwo(writer)
     const backup = await backUp(env.DATABASE_URL, { to: join(dir, 'backup.db') })
     await writer.setAlias(name, 'production', 2)
     const log = createLogRecorder()
-    const reader = open(first.url, { logger: log.logger })
+    const reader = openRegistry(first.url, { logger: log.logger })
     expect((await reader.load(name)).version).toBe(2)
     const following = await reader.follow({ pollIntervalSeconds: 1 })
     await following.ready
@@ -327,7 +305,10 @@ describe('when the server', () => {
     const server = await startTokenRegistry()
     onTestFinished(() => server.stop())
     const log = createLogRecorder()
-    const reader = open(server.url, { env: { MLFLOW_TRACKING_TOKEN: 'pk_wrong' }, logger: log.logger })
+    const reader = openRegistry(server.url, {
+      env: { MLFLOW_TRACKING_TOKEN: 'pk_wrong' },
+      logger: log.logger,
+    })
     const following = await reader.follow()
     await following.ready
     expect(following.state).toBe('stopped')
@@ -348,9 +329,9 @@ describe('on a stock MLflow', () => {
     `polling sees moves, removals and deletes ${mlflowSkip}`,
     { timeout: 60_000 },
     async () => {
-      const writer = open(mlflow.url)
-      const name = await publish(writer)
-      const reader = open(mlflow.url)
+      const writer = openRegistry(mlflow.url)
+      const name = await publishTwo(writer)
+      const reader = openRegistry(mlflow.url)
       expect((await reader.load(name)).version).toBe(1)
       expect((await reader.capabilities()).live).toBe(false)
       const heard: FollowedChange[] = []
@@ -370,7 +351,7 @@ describe('on a stock MLflow', () => {
 it('nothing is left to do for a process whose registry is closed', async () => {
   const server = await startRegistry()
   onTestFinished(() => server.stop())
-  const registry = open(server.url)
+  const registry = openRegistry(server.url)
   const following = await registry.follow()
   await following.ready
   await registry.close()
@@ -391,14 +372,14 @@ describe('a script that ends its work without close', () => {
   it('ends, whether it is live', { timeout: 30_000 }, async () => {
     const server = await startRegistry()
     onTestFinished(() => server.stop())
-    const name = await publish(open(server.url))
+    const name = await publishTwo(openRegistry(server.url))
     expect(await run(server.url, name)).toEqual({ code: 0, out: 'live 1\n' })
   })
 
   it('or polls', { timeout: 30_000 }, async () => {
     const server = await startRegistry()
     onTestFinished(() => server.stop())
-    const name = await publish(open(server.url))
+    const name = await publishTwo(openRegistry(server.url))
     const proxy = await startCuttingProxy(server.url)
     onTestFinished(() => proxy.stop())
     proxy.answer({ path: 'text/event-stream', with: 'HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n' })
@@ -413,7 +394,7 @@ describe('a script that ends its work without close', () => {
 it('of two that begin together the second is refused', async () => {
   const server = await startRegistry()
   onTestFinished(() => server.stop())
-  const registry = open(server.url)
+  const registry = openRegistry(server.url)
   const both = await Promise.allSettled([registry.follow(), registry.follow()])
   expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
 })
@@ -425,6 +406,6 @@ it.each([
   [{ report: { app: 'a b' } }, /^report.app must be at most 100/],
   [{ signal: {} }, /^signal must be an AbortSignal/],
 ])('refuses %j', async (options, says) => {
-  const registry = open('http://127.0.0.1:1')
+  const registry = openRegistry('http://127.0.0.1:1')
   await expect(registry.follow(options as never)).rejects.toThrow(says)
 })
