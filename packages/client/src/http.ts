@@ -13,13 +13,13 @@ const DEFAULT_TIMEOUT_MS = 10_000
 const RETRIED = new Set([408, 429, 500, 502, 503, 504])
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly body?: unknown
   /** What the request is about, for messages. */
   readonly about?: Omit<Subject, 'address'>
-  /** Answers a text, not JSON. */
+  /** Body and answer are texts, not JSON. */
   readonly isText?: boolean
   /**
    * Runs before each further try, because the lost one may have had its effect: what it returns is taken as the
@@ -83,7 +83,9 @@ export function createHttp({ connection, fetch, random }: HttpOptions): Http {
       response = await fetch(urlOf(address, request), {
         method: request.method,
         headers: { accept: request.isText ? '*/*' : 'application/json', ...headers, ...contentType(request) },
-        ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+        ...(request.body !== undefined && {
+          body: request.isText ? String(request.body) : JSON.stringify(request.body),
+        }),
         signal,
       })
       text = await response.text()
@@ -126,8 +128,8 @@ function urlOf(address: string, { path, query = {} }: HttpRequest): string {
   return `${address}${path}${search.size > 0 ? `?${search}` : ''}`
 }
 
-const contentType = ({ body }: HttpRequest) =>
-  body === undefined ? {} : { 'content-type': 'application/json' }
+const contentType = ({ body, isText }: HttpRequest) =>
+  body === undefined || isText ? {} : { 'content-type': 'application/json' }
 
 function parse(text: string): unknown {
   try {

@@ -4,7 +4,7 @@ import type { EvalRegistry } from './aliases.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { type Git, systemGit } from './git.ts'
 import type { EvalDeps, Progress } from './run-eval.ts'
-import { createTracking, type MlflowCall } from './tracking.ts'
+import { type ArtifactCall, createTracking, type MlflowCall } from './tracking.ts'
 
 export interface EvalDepsOptions {
   /** Asked for aliases and versions: strict and without a cache, so that what it says is so now. */
@@ -30,9 +30,10 @@ export interface EvalDepsOptions {
 export function createEvalDeps(options: EvalDepsOptions): EvalDeps {
   const { registry, env = process.env, fetch = globalThis.fetch, now = Date.now, git = systemGit } = options
   const trackingUri = options.trackingUri ?? (env.MLFLOW_TRACKING_URI || DEFAULT_TRACKING_URI)
+  const http = createHttp({ connection: connectionTo(trackingUri, env), fetch, random: Math.random })
   return {
     registry,
-    tracking: createTracking(mlflowCall({ trackingUri, env, fetch })),
+    tracking: createTracking(mlflowCall(http), artifactCall(http)),
     trackingUri,
     experiment: env.MLFLOW_EXPERIMENT_NAME || 'promptkeep-evals',
     fetch,
@@ -45,13 +46,10 @@ export function createEvalDeps(options: EvalDepsOptions): EvalDeps {
   }
 }
 
+type Http = ReturnType<typeof createHttp>
+
 /** MLflow's REST with the client's own connection: one way of reading credentials, one of trying again. */
-function mlflowCall({
-  trackingUri,
-  env,
-  fetch,
-}: Pick<EvalDeps, 'trackingUri' | 'env' | 'fetch'>): MlflowCall {
-  const http = createHttp({ connection: connectionTo(trackingUri, env), fetch, random: Math.random })
+function mlflowCall(http: Http): MlflowCall {
   return async (method, path, fields, { once = false } = {}) => {
     const answer = await http.within({}, (send) =>
       send({
@@ -63,6 +61,21 @@ function mlflowCall({
     )
     return answer as Readonly<Record<string, Json>>
   }
+}
+
+/** A table may be some megabytes. */
+const ARTIFACT_TIMEOUT_MS = 60_000
+
+function artifactCall(http: Http): ArtifactCall {
+  return (path, text) =>
+    http.within({ timeoutMs: ARTIFACT_TIMEOUT_MS }, (send) =>
+      send({
+        method: 'PUT',
+        path: `/api/2.0/mlflow-artifacts/artifacts/${path}`,
+        body: text,
+        isText: true,
+      }),
+    )
 }
 
 function connectionTo(trackingUri: string, env: EvalDeps['env']): ReturnType<typeof readConnection> {

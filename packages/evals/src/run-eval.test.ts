@@ -6,8 +6,9 @@ import { createMemoryTransport } from '@promptkeep/client/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { EvalFailure } from './errors.ts'
 import type { EvalOptions } from './load-suite.ts'
+import { createMemoryTracking, type MemoryRun } from './memory-tracking.fixture.ts'
 import { type EvalDeps, type Progress, runEval } from './run-eval.ts'
-import type { Tracking } from './tracking.ts'
+import type { Tracking } from './tracking-port.ts'
 
 /** Says what its prompt says; the environment tells it how to go wrong. */
 const TARGET = `
@@ -51,39 +52,17 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** What a tracking server would hold of a run. */
-interface Logged {
-  params: Record<string, string>
-  tags: Record<string, string>
-  metrics: Record<string, number>
-  status?: string
-}
-
-let logged: Logged
+let tracking: ReturnType<typeof createMemoryTracking>
+/** The only run there is. */
+const logged = () => tracking.runs[0] as MemoryRun
 let digest: string
 let registry: ReturnType<typeof createRegistry>
 beforeEach(async () => {
-  logged = { params: {}, tags: {}, metrics: {} }
+  tracking = createMemoryTracking()
   registry = createRegistry({ transport: createMemoryTransport(), strict: true, cacheTtlSeconds: 0, env: {} })
   digest = (await registry.register({ name: 'base', template: 'Be brief.' })).digest
   await registry.setAlias('base', 'production', 1)
 })
-
-const tracking: Tracking = {
-  async startRun({ tags }) {
-    Object.assign(logged.tags, tags)
-    return {
-      id: 'r1',
-      experimentId: '7',
-      logParams: async (params) => void Object.assign(logged.params, params),
-      logMetrics: async (metrics) => void Object.assign(logged.metrics, metrics),
-      setTags: async (tags) => void Object.assign(logged.tags, tags),
-      finish: async (status) => {
-        logged.status = status
-      },
-    }
-  },
-}
 
 function run(target: object = {}, options: Partial<EvalOptions> = {}, deps: Partial<EvalDeps> = {}) {
   return runEval(
@@ -110,33 +89,33 @@ describe('a run', () => {
     expect(report.notes).toEqual([
       'judge model j is recorded but unused: no scorer of this suite asks a judge',
     ])
-    expect(logged.status).toBe('FINISHED')
-    expect(logged.params).toMatchObject({
+    expect(logged().status).toBe('FINISHED')
+    expect(logged().params).toMatchObject({
       suite: 'greeting',
       model: 'm',
       judge_model: 'j',
       'prompt.base': 'v1',
     })
-    expect(logged.tags).toMatchObject({
+    expect(logged().tags).toMatchObject({
       'mlflow.user': 'ada',
       'mlflow.source.git.commit': 'abc123',
       'mlflow.source.git.dirty': 'true',
       'mlflow.linkedPrompts': '[{"name":"base","version":"1"}]',
     })
-    expect(logged.metrics).toMatchObject({ pass_rate: 1, 'score.contains': 1 })
+    expect(logged().metrics).toMatchObject({ pass_rate: 1, 'score.contains': 1 })
   })
 
   it('fails at its gate', async () => {
     const report = await run({}, { suite: join(folder, 'strict.yaml') })
     expect(report).toMatchObject({ verdict: 'failed', reasons: ['pass_rate is below 1'] })
-    expect(logged).toMatchObject({ status: 'FINISHED', metrics: { pass_rate: 0 } })
-    expect(logged.tags).not.toHaveProperty('promptkeep.invalid')
+    expect(logged()).toMatchObject({ status: 'FINISHED', metrics: { pass_rate: 0 } })
+    expect(logged().tags).not.toHaveProperty('promptkeep.invalid')
   })
 
   it('takes the threshold that it is given', async () => {
     const report = await run({}, { suite: join(folder, 'strict.yaml'), passThreshold: 0 })
     expect(report.verdict).toBe('passed')
-    expect(logged.params['gate.threshold']).toBe('0')
+    expect(logged().params['gate.threshold']).toBe('0')
   })
 
   it('counts an error of the target as not passed', async () => {
@@ -175,7 +154,7 @@ describe('a run', () => {
   ])('has no verdict when $rule', async ({ target, options, status, reason }) => {
     const report = await run(target, options)
     expect(report).toMatchObject({ verdict: 'invalid', reasons: [reason] })
-    expect(logged).toMatchObject({ status, tags: { 'promptkeep.invalid': reason } })
+    expect(logged()).toMatchObject({ status, tags: { 'promptkeep.invalid': reason } })
   })
 
   it('is not concerned when no case used the candidate: no pass, and said once', async () => {
@@ -190,7 +169,7 @@ describe('a run', () => {
       candidates: { memory: { version: 1, cases: 0 } },
       run: { experiment: 'evals' },
     })
-    expect(logged).toMatchObject({ status: 'FINISHED', tags: { 'promptkeep.invalid': reason } })
+    expect(logged()).toMatchObject({ status: 'FINISHED', tags: { 'promptkeep.invalid': reason } })
   })
 
   it('says of an interruption that it was one', async () => {
@@ -204,8 +183,8 @@ describe('a run', () => {
       reasons: ['interrupted'],
       metrics: { passed: 1, not_run: 1 },
     })
-    expect(logged).toMatchObject({ status: 'KILLED', tags: { 'promptkeep.invalid': 'interrupted' } })
-    expect(logged.metrics).not.toHaveProperty('pass_rate')
+    expect(logged()).toMatchObject({ status: 'KILLED', tags: { 'promptkeep.invalid': 'interrupted' } })
+    expect(logged().metrics).not.toHaveProperty('pass_rate')
   })
 
   it('is whole when the interruption comes after its last case', async () => {
@@ -219,7 +198,7 @@ describe('a run', () => {
   it('has no verdict when its target cannot be closed', async () => {
     const env = { TARGET: JSON.stringify({ digest }), CLOSED: 'port in use' }
     await expect(run({}, {}, { env })).rejects.toThrow('the target could not be closed: port in use')
-    expect(logged).toMatchObject({ status: 'FAILED' })
+    expect(logged()).toMatchObject({ status: 'FAILED' })
   })
 
   it('says why the mean of a scorer passes nothing when a case ended in an error', async () => {
@@ -242,11 +221,12 @@ describe('a run', () => {
       code: 'INFRASTRUCTURE',
       message: 'the registry cannot be asked: nobody there',
     })
-    expect(logged.tags).toEqual({})
+    expect(tracking.runs).toEqual([])
   })
 
   it('has no verdict when its record cannot be written, and rejects', async () => {
     const broken: Tracking = {
+      ...tracking,
       async startRun(request) {
         const started = await tracking.startRun(request)
         return {
@@ -256,7 +236,7 @@ describe('a run', () => {
       },
     }
     await expect(run({}, {}, { tracking: broken })).rejects.toThrow('disk full')
-    expect(logged).toMatchObject({ status: 'FAILED', tags: { 'promptkeep.invalid': 'disk full' } })
+    expect(logged()).toMatchObject({ status: 'FAILED', tags: { 'promptkeep.invalid': 'disk full' } })
   })
 
   it.each([
@@ -285,6 +265,6 @@ describe('a run', () => {
       code: 'CONFIGURATION',
       message: expect.stringMatching(error),
     })
-    expect(logged.tags).toEqual({})
+    expect(tracking.runs).toEqual([])
   })
 })

@@ -9,7 +9,7 @@ import type { EvalReport } from './report.ts'
 import { baseParams, lineageParams, linkedPrompts, runTags } from './run-record.ts'
 import { type CaseResult, runCases } from './runner.ts'
 import type { Target } from './target.ts'
-import type { TrackedRun, Tracking } from './tracking.ts'
+import type { TrackedRun, Tracking } from './tracking-port.ts'
 import { judgeRun, notesOf, stopReason } from './verdict.ts'
 
 /** How far a run is. */

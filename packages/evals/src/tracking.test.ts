@@ -12,7 +12,7 @@ function serve(answers: Readonly<Record<string, (fields: Fields, calls: number) 
     const seen = sent.filter((request) => request.path === path).length
     return (answers[path]?.(fields, seen) ?? {}) as Awaited<ReturnType<MlflowCall>>
   }
-  return { tracking: createTracking(call), sent, paths: () => sent.map(({ path }) => path) }
+  return { tracking: createTracking(call, async () => ''), sent, paths: () => sent.map(({ path }) => path) }
 }
 
 const missing = () => {

@@ -1,5 +1,8 @@
 import { hasCode, isOutage, type Json } from '@promptkeep/client'
 import { EvalFailure, messageOf } from './errors.ts'
+import { createTrackedRun, pairs } from './tracked-run.ts'
+import type { LoggedRun, MetricPoint, TrackedRun, Tracking } from './tracking-port.ts'
+import { type Fields, fieldsOf, listOf, readPoint, readRun, text } from './tracking-wire.ts'
 
 /**
  * One call of MLflow's REST, under `/api/2.0/mlflow/`: answers the JSON that came back, and rejects with a
@@ -12,123 +15,148 @@ export type MlflowCall = (
   options?: { readonly once?: boolean },
 ) => Promise<Readonly<Record<string, Json>>>
 
-export type RunStatus = 'FINISHED' | 'FAILED' | 'KILLED'
+/**
+ * Puts a file at a path below the server's artifacts (`PUT /api/2.0/mlflow-artifacts/artifacts/<path>`); rejects with a
+ * `RegistryError` that has the answer's status.
+ */
+export type ArtifactCall = (path: string, text: string) => Promise<unknown>
 
-/** One MLflow run. Every method rejects with an `EvalFailure` when the server cannot be written to. */
-export interface TrackedRun {
-  readonly id: string
-  readonly experimentId: string
-  logParams(params: Readonly<Record<string, string>>): Promise<void>
-  /** At `atMs`, milliseconds since the epoch. */
-  logMetrics(metrics: Readonly<Record<string, number>>, atMs: number): Promise<void>
-  setTags(tags: Readonly<Record<string, string>>): Promise<void>
-  finish(status: RunStatus, atMs: number): Promise<void>
-}
-
-/** MLflow tracking, our server's or a stock one's: as much of it as an eval run needs. */
-export interface Tracking {
-  /** Starts a run in an experiment, which is made when there is none of this name. */
-  startRun(run: {
-    readonly experiment: string
-    readonly name: string
-    readonly tags: Readonly<Record<string, string>>
-    readonly startedAt: number
-  }): Promise<TrackedRun>
-}
-
-export function createTracking(call: MlflowCall): Tracking {
-  /** Whatever goes wrong here, the run cannot be seen: no verdict. */
-  async function send(...args: Parameters<MlflowCall>): ReturnType<MlflowCall> {
+export function createTracking(call: MlflowCall, putArtifact: ArtifactCall): Tracking {
+  /** Whatever goes wrong here, nobody can see the run: no verdict. */
+  async function ask(doing: Doing, ...args: Parameters<MlflowCall>): ReturnType<MlflowCall> {
     try {
       return await call(...args)
     } catch (error) {
-      throw failure(error)
+      throw failure(error, doing)
     }
   }
 
-  async function findExperiment(name: string): Promise<string | undefined> {
+  async function findExperiment(name: string, doing: Doing): Promise<string | undefined> {
     try {
       const { experiment } = await call('GET', 'experiments/get-by-name', { experiment_name: name })
       const { experiment_id: id, lifecycle_stage: stage } = fieldsOf(experiment)
       if (stage === 'active') return text(id, 'experiment_id')
     } catch (error) {
       if (isMissing(error)) return undefined
-      throw error instanceof EvalFailure ? error : failure(error)
+      throw error instanceof EvalFailure ? error : failure(error, doing)
     }
     const hint = 'restore it, or name another experiment'
     throw new EvalFailure('CONFIGURATION', `the MLflow experiment ${name} is deleted: ${hint}`)
   }
 
   async function experimentId(name: string): Promise<string> {
-    const existing = await findExperiment(name)
+    const existing = await findExperiment(name, 'logged')
     if (existing !== undefined) return existing
     try {
       const made = await call('POST', 'experiments/create', { name })
       return text(made.experiment_id, 'experiment_id')
     } catch (error) {
       // Two suites may start at once: whoever loses finds the winner's.
-      const winner = isTaken(error) ? await findExperiment(name) : undefined
+      const winner = isTaken(error) ? await findExperiment(name, 'logged') : undefined
       if (winner !== undefined) return winner
-      throw failure(error)
+      throw failure(error, 'logged')
     }
+  }
+
+  async function infoOf(id: string, doing: Doing): Promise<Fields> {
+    try {
+      return fieldsOf((await call('GET', 'runs/get', { run_id: id })).run)
+    } catch (error) {
+      if (isMissing(error)) throw new EvalFailure('CONFIGURATION', `the tracking server has no run ${id}`)
+      throw failure(error, doing)
+    }
+  }
+
+  function runOf(ids: Pick<TrackedRun, 'id' | 'experimentId'>, artifactUri?: string): TrackedRun {
+    return createTrackedRun(ids, {
+      send: (path, fields) => ask('logged', 'POST', path, fields),
+      async put(path, content) {
+        const uri = artifactUri ?? String(fieldsOf((await infoOf(ids.id, 'logged')).info).artifact_uri ?? '')
+        const root = ARTIFACTS.exec(uri)?.[1]
+        if (root === undefined) return false
+        try {
+          await putArtifact(
+            [...root.split('/'), ...path.split('/')].map(encodeURIComponent).join('/'),
+            content,
+          )
+          return true
+        } catch (error) {
+          if (takesNone(error)) return false
+          throw failure(error, 'logged')
+        }
+      },
+    })
   }
 
   return {
     async startRun({ experiment, name, tags, startedAt }) {
       const experiment_id = await experimentId(experiment)
       const fields = { experiment_id, run_name: name, start_time: startedAt, tags: pairs(tags) }
-      const { run } = await send('POST', 'runs/create', fields, { once: true })
-      const run_id = text(fieldsOf(fieldsOf(run).info).run_id, 'run_id')
-      const batch = (fields: Readonly<Record<string, Json>>) =>
-        send('POST', 'runs/log-batch', { run_id, ...fields })
-      return {
-        id: run_id,
-        experimentId: experiment_id,
-        async logParams(params) {
-          for (const chunk of chunks(pairs(params), BATCH)) await batch({ params: chunk })
-        },
-        async logMetrics(metrics, atMs) {
-          const points = Object.entries(metrics).map(([key, value]) => ({
-            key,
-            value,
-            timestamp: atMs,
-            step: 0,
-          }))
-          for (const chunk of chunks(points, BATCH)) await batch({ metrics: chunk })
-        },
-        async setTags(given) {
-          for (const chunk of chunks(pairs(given), BATCH)) await batch({ tags: chunk })
-        },
-        async finish(status, atMs) {
-          await send('POST', 'runs/update', { run_id, status, end_time: atMs })
-        },
-      }
+      const { run } = await ask('logged', 'POST', 'runs/create', fields, { once: true })
+      const { run_id, artifact_uri } = fieldsOf(fieldsOf(run).info)
+      const ids = { id: text(run_id, 'run_id'), experimentId: experiment_id }
+      return runOf(ids, typeof artifact_uri === 'string' ? artifact_uri : undefined)
+    },
+
+    async getRun(id) {
+      const { isDeleted, ...run } = readRun(await infoOf(id, 'read'))
+      if (!isDeleted) return run
+      throw new EvalFailure('CONFIGURATION', `the run ${id} is deleted: restore it, or name another run`)
+    },
+
+    openRun: (run) => runOf(run),
+
+    async findRuns({ experiment, filter, limit = 100, pageToken }) {
+      const id = await findExperiment(experiment, 'read')
+      if (id === undefined) return { runs: [] }
+      const answer = await ask('read', 'POST', 'runs/search', {
+        experiment_ids: [id],
+        max_results: limit,
+        run_view_type: 'ACTIVE_ONLY',
+        order_by: ['attributes.start_time DESC'],
+        ...(filter === undefined ? {} : { filter }),
+        ...(pageToken === undefined ? {} : { page_token: pageToken }),
+      })
+      const runs = listOf(answer.runs).map((found): LoggedRun => {
+        const { isDeleted: _, ...run } = readRun(found)
+        return run
+      })
+      const next = answer.next_page_token
+      return { runs, ...(typeof next === 'string' && next !== '' ? { nextPageToken: next } : {}) }
+    },
+
+    async metricHistory(runId, key) {
+      const points: MetricPoint[] = []
+      let token: Json | undefined
+      do {
+        const answer = await ask('read', 'GET', 'metrics/get-history', {
+          run_id: runId,
+          metric_key: key,
+          max_results: HISTORY_PAGE,
+          ...(token ? { page_token: token } : {}),
+        })
+        points.push(...listOf(answer.metrics).map(readPoint))
+        token = answer.next_page_token
+      } while (token)
+      return points.sort((a, b) => a.timestamp - b.timestamp || a.step - b.step)
     },
   }
 }
 
-/** MLflow takes 100 params or tags in one call. */
-const BATCH = 100
+/** What MLflow's own client asks for at once. */
+const HISTORY_PAGE = 25_000
 
-type Pair = { key: string; value: string }
+/** Artifacts that go through the tracking server itself; anything else is a store that only its own credentials open. */
+const ARTIFACTS = /^mlflow-artifacts:\/(?!\/)(.+?)\/?$/
 
-const pairs = (values: Readonly<Record<string, string>>): Pair[] =>
-  Object.entries(values).map(([key, value]) => ({ key, value }))
-
-const chunks = <T>(items: readonly T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size),
-  )
-
-const fieldsOf = (value: Json | undefined): Readonly<Record<string, Json>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, Json>>)
-    : {}
-
-function text(value: Json | undefined, field: string): string {
-  if (typeof value === 'string' && value !== '') return value
-  throw new EvalFailure('INFRASTRUCTURE', `the tracking server's answer has no ${field}`)
+/** No such route (ours), not allowed, or switched off (stock MLflow's `--no-serve-artifacts`). */
+function takesNone(error: unknown): boolean {
+  const status = error instanceof Error && 'status' in error ? error.status : undefined
+  return status === 404 || status === 405 || status === 501 || status === 503
 }
+
+/** What cannot be done with a run, in a message's words. */
+type Doing = 'logged' | 'read'
 
 const mlflowCode = (error: unknown): unknown =>
   error instanceof Error && 'mlflowCode' in error ? error.mlflowCode : undefined
@@ -136,9 +164,9 @@ const isMissing = (error: unknown): boolean =>
   hasCode(error, 'PROMPT_NOT_FOUND') || mlflowCode(error) === 'RESOURCE_DOES_NOT_EXIST'
 const isTaken = (error: unknown): boolean => mlflowCode(error) === 'RESOURCE_ALREADY_EXISTS'
 
-function failure(error: unknown): EvalFailure {
+function failure(error: unknown, doing: Doing): EvalFailure {
   if (error instanceof EvalFailure) return error
   const code = isOutage(error) ? 'INFRASTRUCTURE' : 'CONFIGURATION'
-  const message = `the run cannot be logged: ${messageOf(error)}`
+  const message = `${doing === 'logged' ? 'the run cannot be logged' : 'runs cannot be read'}: ${messageOf(error)}`
   return new EvalFailure(code, message, { cause: error })
 }

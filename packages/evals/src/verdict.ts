@@ -4,7 +4,7 @@ import { type Metrics, passes, reaches } from './metrics.ts'
 import type { Verdict } from './report.ts'
 import type { CaseResult } from './runner.ts'
 import type { Gate } from './suite.ts'
-import type { RunStatus } from './tracking.ts'
+import type { RunStatus } from './tracking-port.ts'
 
 /** Why a run ended early, and how MLflow is told. */
 export interface Stop {
