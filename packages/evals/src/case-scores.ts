@@ -16,16 +16,24 @@ export function scoresOf(results: readonly CaseResult[]): CaseScores {
   const ids = [...new Set(results.map((result) => result.case.id))]
   const place = new Map(ids.map((id, index) => [id, index]))
   const metrics: Record<string, number[][]> = {}
-  const add = (metric: string, index: number, value: number) => {
-    metrics[metric] ??= ids.map(() => [])
-    metrics[metric][index]?.push(value)
-  }
-  for (const { case: testCase, status, scores } of results) {
-    if (status === 'not-run') continue
-    const index = place.get(testCase.id) as number
-    add('pass_rate', index, status === 'passed' ? 1 : 0)
-    add('errors', index, status === 'error' ? 1 : 0)
-    for (const { name, score } of scores) if (score !== null) add(`score.${name}`, index, score)
+  for (const result of results) {
+    const index = place.get(result.case.id) as number
+    for (const [metric, value] of valuesOf(result)) {
+      metrics[metric] ??= ids.map(() => [])
+      metrics[metric][index]?.push(value)
+    }
   }
   return { ids, metrics }
+}
+
+/** What one trial says, by metric; nothing when it was not run. */
+export function valuesOf({ status, scores }: CaseResult): [metric: string, value: number][] {
+  if (status === 'not-run') return []
+  return [
+    ['pass_rate', status === 'passed' ? 1 : 0],
+    ['errors', status === 'error' ? 1 : 0],
+    ...scores.flatMap(({ name, score }): [string, number][] =>
+      score === null ? [] : [[`score.${name}`, score]],
+    ),
+  ]
 }

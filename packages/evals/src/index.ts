@@ -1,8 +1,19 @@
 export type { EvalRegistry } from './aliases.ts'
+export { type CaseScores, scoresOf } from './case-scores.ts'
 export { type Conclusion, concludeEvals, exitCodeOf } from './conclusion.ts'
 export type { Case, Dataset } from './dataset.ts'
 export { EvalFailure, type EvalFailureCode, SourceError, type SourceProblem } from './errors.ts'
 export { createEvalDeps, type EvalDepsOptions } from './eval-deps.ts'
+export {
+  type EvalRun,
+  type EvalRunPrompt,
+  type EvalRunQuery,
+  findBaseline,
+  findRuns,
+  readEvalRun,
+  readScores,
+  whyNotComparable,
+} from './eval-run.ts'
 export { type Git, systemGit } from './git.ts'
 export type { Candidate, RunLineage, UsedPrompt } from './lineage.ts'
 export { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'

@@ -78,11 +78,12 @@ export function createMemoryTracking(options: { readonly takesArtifacts?: boolea
     },
     getRun: async (id) => found(id),
     openRun: writer,
-    async findRuns({ experiment, filter, limit = 100, pageToken }) {
+    async findRuns({ experiment, filter, order = 'started', limit = 100, pageToken }) {
+      const timeOf = (run: MemoryRun) => (order === 'started' ? run.startedAt : (run.endedAt ?? 0))
       const id = String(experiments.indexOf(experiment) + 1)
       const matching = runs
         .filter((run) => run.experimentId === id && matches(run, filter))
-        .sort((a, b) => b.startedAt - a.startedAt)
+        .sort((a, b) => timeOf(b) - timeOf(a))
       const start = Number(pageToken ?? 0)
       const end = start + limit
       return {

@@ -47,6 +47,8 @@ export interface RunQuery {
   readonly experiment: string
   /** MLflow's filter, such as `params.suite = 'tone' and attributes.status = 'FINISHED'`. */
   readonly filter?: string
+  /** Which of them come first: those that started last, or those that ended last. Default `started`. */
+  readonly order?: 'started' | 'ended'
   /** Default 100. */
   readonly limit?: number
   readonly pageToken?: string | undefined
@@ -66,7 +68,7 @@ export interface Tracking {
   getRun(id: string): Promise<LoggedRun>
   /** A run that exists, to write to it. Nothing is asked. */
   openRun(run: Pick<LoggedRun, 'id' | 'experimentId'>): TrackedRun
-  /** Newest start first; deleted ones are not among them. */
+  /** Newest first; deleted ones are not among them. */
   findRuns(query: RunQuery): Promise<{ readonly runs: readonly LoggedRun[]; readonly nextPageToken?: string }>
   /** Every point of one metric, by time; empty when there is none. */
   metricHistory(runId: string, key: string): Promise<readonly MetricPoint[]>

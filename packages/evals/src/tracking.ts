@@ -106,14 +106,14 @@ export function createTracking(call: MlflowCall, putArtifact: ArtifactCall): Tra
 
     openRun: (run) => runOf(run),
 
-    async findRuns({ experiment, filter, limit = 100, pageToken }) {
+    async findRuns({ experiment, filter, order = 'started', limit = 100, pageToken }) {
       const id = await findExperiment(experiment, 'read')
       if (id === undefined) return { runs: [] }
       const answer = await ask('read', 'POST', 'runs/search', {
         experiment_ids: [id],
         max_results: limit,
         run_view_type: 'ACTIVE_ONLY',
-        order_by: ['attributes.start_time DESC'],
+        order_by: [`attributes.${order === 'started' ? 'start_time' : 'end_time'} DESC`],
         ...(filter === undefined ? {} : { filter }),
         ...(pageToken === undefined ? {} : { page_token: pageToken }),
       })
