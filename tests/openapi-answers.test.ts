@@ -141,7 +141,9 @@ describe('our own routes answer as the OpenAPI document says', () => {
     await ok(`POST ${MLFLOW}/runs/update`, { run_id, status: 'FINISHED', end_time: 2 })
     await ok(`GET ${MLFLOW}/runs/get?run_id=${run_id}`)
     await ok(`POST ${MLFLOW}/runs/search`, { experiment_ids: [experiment_id], max_results: 1 })
-    const bases = [`${MLFLOW}/experiments/`, `${MLFLOW}/runs/`]
+    await ok(`GET ${MLFLOW}/metrics/get-history?run_id=${run_id}&metric_key=n&max_results=2`)
+    await ok(`GET ${MLFLOW}/metrics/get-history?run_id=${run_id}&metric_key=none`)
+    const bases = [`${MLFLOW}/experiments/`, `${MLFLOW}/runs/`, `${MLFLOW}/metrics/`]
     expect(bases.flatMap((base) => answeredWell(check, base))).toEqual(
       bases.flatMap((base) => routesBelow(base)),
     )

@@ -32,7 +32,7 @@ describe.each(databases)('recorded tracking clients on $database $skip', ({ skip
   })
 
   it.skipIf(skip !== '')('are replayed whole, but for the calls that are not served', () => {
-    expect(replay.sent).toBe(212)
+    expect(replay.sent).toBe(219)
     expect(replay.leftOut).toEqual(TRACKING_LEFT_OUT)
   })
 
@@ -102,6 +102,23 @@ describe('tracking calls', () => {
     expect(answer).toMatchObject({ status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE' } })
     expect((answer.body as { message: string }).message).toContain(message)
     expect(await stored()).toEqual(before)
+  })
+
+  it('answer the points of a metric page by page, and none of a run that is not there', async () => {
+    const metrics = [1, 2, 3].map((n) => ({ key: 'acc', value: n / 4, timestamp: n, step: 3 - n }))
+    expect((await post('runs/log-batch', { run_id: runId, metrics })).status).toBe(200)
+    const history = async (query: Record<string, string>) =>
+      (await get('metrics/get-history', { run_id: runId, metric_key: 'acc', ...query })).body
+    expect(await history({})).toEqual({ metrics })
+    const { next_page_token: page_token, ...first } = (await history({ max_results: '2' })) as {
+      next_page_token: string
+    }
+    expect(first).toEqual({ metrics: metrics.slice(0, 2) })
+    expect(await history({ max_results: '2', page_token })).toEqual({ metrics: metrics.slice(2) })
+    expect(await history({ run_id: 'f'.repeat(32) })).toEqual({})
+    expect(await history({ page_token: 'x' })).toMatchObject({
+      message: 'Invalid page token, could not base64-decode',
+    })
   })
 
   it('cut long values instead of refusing them, by characters', async () => {

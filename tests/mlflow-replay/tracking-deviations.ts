@@ -7,7 +7,6 @@ export const TRACKING_LEFT_OUT = {
   'experiments/restore': 2,
   'experiments/set-experiment-tag': 4,
   'experiments/update': 4,
-  'metrics/get-history': 7,
   'runs/delete': 3,
   'runs/delete-tag': 3,
   'runs/restore': 2,

@@ -28,6 +28,7 @@ const SETS = [
 ] as const
 
 const SERVED = new Set([
+  'metrics/get-history',
   ...['create', 'get', 'get-by-name', 'search'].map((call) => `experiments/${call}`),
   ...['create', 'get', 'update', 'search', 'log-batch', 'log-metric', 'log-parameter', 'set-tag'].map(
     (call) => `runs/${call}`,

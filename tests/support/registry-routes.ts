@@ -149,6 +149,12 @@ export const ROUTES: readonly Route[] = [
     experiment_ids: { kind: 'texts' },
     run_view_type: { kind: 'enumeration' },
   }),
+  mlflow('GET', 'metrics/get-history', {
+    run_id,
+    metric_key: { kind: 'text', required: true, valid: () => 'm' },
+    max_results: { kind: 'integer' },
+    page_token: text,
+  }),
   own('POST', 'seed', {
     name,
     alias,

@@ -27,6 +27,7 @@ import { governance } from './routes/governance.ts'
 import { health } from './routes/health.ts'
 import { metricsRoute } from './routes/metrics.ts'
 import { experiments } from './routes/mlflow/experiments.ts'
+import { metricHistory } from './routes/mlflow/metric-history.ts'
 import { modelVersions } from './routes/mlflow/model-versions.ts'
 import { registeredModels } from './routes/mlflow/registered-models.ts'
 import { runs } from './routes/mlflow/runs.ts'
@@ -127,6 +128,7 @@ export function createApp({
     app.route(base, modelVersions(store))
     app.route(base, experiments(store))
     app.route(base, runs(store, random))
+    app.route(base, metricHistory(store))
   }
 
   const methods = methodsByPath(app)

@@ -82,6 +82,7 @@ const MLFLOWS: Readonly<Record<string, Permission>> = {
   'POST /runs/set-tag': 'evaluate',
   'POST /runs/log-batch': 'evaluate',
   'POST /runs/search': 'read',
+  'GET /metrics/get-history': 'read',
 }
 
 /** `METHOD /path` of every route to what it asks for. A route without a row answers nobody. */

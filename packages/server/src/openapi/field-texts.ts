@@ -81,6 +81,7 @@ export const FIELD_TEXTS: Readonly<Record<string, FieldText>> = {
   step: said('place of this value in a series'),
   status: said('state of the run; an unknown one is ignored'),
   metrics: said('at most 1,000 numbers'),
+  metric_key: said('name of the metric', 'pass_rate'),
   params: said('at most 100 texts that never change'),
   experiment_id: said('decimal id; "0" is the experiment `Default`', '1'),
   experiment_ids: said('decimal ids; at most 10,000'),

@@ -35,7 +35,7 @@ const PATHS: readonly (readonly [RegExp, Group])[] = [
   [/\/registered-models\//, 'Prompts'],
   [/\/model-versions\//, 'Versions'],
   [/\/experiments\//, 'Experiments'],
-  [/\/runs\//, 'Runs'],
+  [/\/(runs|metrics)\//, 'Runs'],
 ]
 
 export const groupOf = (path: string): Group => PATHS.find(([pattern]) => pattern.test(path))?.[1] ?? 'Server'

@@ -5,6 +5,7 @@ import {
   ExperimentId,
   Experiments,
   LatestVersions,
+  MetricHistory,
   Models,
   OneExperiment,
   OneModel,
@@ -202,6 +203,10 @@ const TRACKING: Readonly<Record<string, MlflowOperation>> = {
     summary: 'Runs of experiments, by filter.',
     answer: Runs,
     example: { experiment_ids: ['1'] },
+  },
+  'GET /metrics/get-history': {
+    summary: 'Every point of one metric of a run, by time. A run that is not there has none.',
+    answer: MetricHistory,
   },
 }
 

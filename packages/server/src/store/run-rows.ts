@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Db, LatestMetricTable, RunTable, SqlDialect } from './schema.ts'
+import type { Db, MetricTable, RunTable, SqlDialect } from './schema.ts'
 import type { Metric, Run } from './store.ts'
 import { tagsColumn, tagsFromJson } from './tags.ts'
 
@@ -48,7 +48,7 @@ async function readLatestMetrics(db: Db, runIds: readonly string[]): Promise<Map
   return metrics
 }
 
-const metricOf = ({ key, value, is_nan, timestamp, step }: LatestMetricTable): Metric => ({
+export const metricOf = ({ key, value, is_nan, timestamp, step }: MetricTable): Metric => ({
   key,
   value: is_nan === 1 ? Number.NaN : value,
   timestamp,

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { StoreContext } from './context.ts'
 import { STAGES } from './experiments.ts'
 import { addMetrics, addParams, putPairs } from './run-log.ts'
-import { readRuns } from './run-rows.ts'
+import { metricOf, readRuns } from './run-rows.ts'
 import type { Db, RunTable, Tx } from './schema.ts'
 import { compileSearch, foundOf, type Searchable } from './search.ts'
 import type { Run, RunStore } from './store.ts'
@@ -126,6 +126,22 @@ export function createRunStore({ db, dialect, now, newId }: RunStoreContext): Ru
           order by ${orderBy} limit ${limit} offset ${offset}`,
       )
       return foundOf(found, search)
+    },
+
+    async metricHistory(id, key, { limit, offset }) {
+      const rows = await db
+        .selectFrom('metrics')
+        .selectAll()
+        .where('run_id', '=', id)
+        .where('key', '=', key)
+        .orderBy('timestamp')
+        .orderBy('step')
+        .orderBy('value')
+        .orderBy('is_nan')
+        .limit(limit + 1)
+        .offset(offset)
+        .execute()
+      return foundOf(rows.map(metricOf), { limit })
     },
 
     log: (id, { metrics, params, tags }, principal) =>

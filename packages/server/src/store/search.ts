@@ -55,7 +55,7 @@ export function compileSearch(searchable: Searchable, search: Search, dialect: S
 }
 
 /** Cuts the look-ahead row off. */
-export const foundOf = <T>(rows: readonly T[], { limit }: Search): Found<T> => ({
+export const foundOf = <T>(rows: readonly T[], { limit }: Pick<Search, 'limit'>): Found<T> => ({
   items: rows.slice(0, limit),
   more: rows.length > limit,
 })

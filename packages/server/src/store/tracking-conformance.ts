@@ -261,6 +261,51 @@ export function describeTrackingStore(name: string, open: () => Promise<Store>, 
       })
     })
 
+    describe('the history of a metric', () => {
+      const page = { limit: 100, offset: 0 }
+
+      it('has every point by time, step and value, NaN as the 0 that it is stored as', async () => {
+        const { runs } = await opened()
+        const { id } = await runs.create(runDraft('r'), ANYBODY)
+        const sorted = [
+          point('m', 0.5, 1, 7),
+          point('m', -1, 2, 0),
+          point('m', Number.NaN, 2, 0),
+          point('m', 0.25, 2, 0),
+          point('m', 0.1 + 0.2, 2, 1),
+          point('m', 3, 3, -5),
+        ]
+        await runs.log(id, data({ metrics: [...sorted].reverse() }), ANYBODY)
+        await runs.log(id, data({ metrics: [point('m', 3, 3, -5), point('n', 9, 0)] }), ANYBODY)
+        expect(await runs.metricHistory(id, 'm', page)).toEqual({ items: sorted, more: false })
+      })
+
+      it('comes page by page', async () => {
+        const { runs } = await opened()
+        const { id } = await runs.create(runDraft('r'), ANYBODY)
+        const points = Array.from({ length: 5 }, (_, n) => point('m', n, n))
+        await runs.log(id, data({ metrics: points }), ANYBODY)
+        const pages = await Promise.all(
+          [0, 2, 4, 6].map((offset) => runs.metricHistory(id, 'm', { limit: 2, offset })),
+        )
+        expect(pages.flatMap(({ items }) => items)).toEqual(points)
+        expect(pages.map(({ more }) => more)).toEqual([true, true, false, false])
+      })
+
+      it("is empty for a run or a metric that is not there, and holds no other run's", async () => {
+        const { runs } = await opened()
+        const { id } = await runs.create(runDraft('r'), ANYBODY)
+        const other = await runs.create(runDraft('other'), ANYBODY)
+        await runs.log(other.id, data({ metrics: [point('m', 1)] }), ANYBODY)
+        for (const [run, key] of [
+          ['ff', 'm'],
+          [id, 'm'],
+          [other.id, 'M'],
+        ] as const)
+          expect(await runs.metricHistory(run, key, page)).toEqual({ items: [], more: false })
+      })
+    })
+
     describe('a search of runs', () => {
       it.each<[string, Clause[], string[]]>([
         ['nothing', [], ['r0', 'r1', 'r2', 'r3']],

@@ -79,6 +79,12 @@ export interface RunStore {
       readonly view: 'ACTIVE_ONLY' | 'DELETED_ONLY' | 'ALL'
     },
   ): Promise<Found<Run>>
+  /** Every point of one metric, by time, step and value; NaN counts as 0 there. None where there is no such run. */
+  metricHistory(
+    id: string,
+    key: string,
+    page: { readonly limit: number; readonly offset: number },
+  ): Promise<Found<Metric>>
   /**
    * One transaction: a refused param keeps nothing of the batch. Logging one value is a batch of one. Who wrote the tag
    * `promptkeep.verdict` is kept beside it: evidence counts only from an evaluator.

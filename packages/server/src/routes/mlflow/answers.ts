@@ -104,3 +104,7 @@ export const Experiments = z.object({ experiments: listOf(WireExperiment), ...ne
 export const OneRun = z.object({ run: WireRun })
 export const UpdatedRun = z.object({ run_info: WireRunInfo })
 export const Runs = z.object({ runs: listOf(WireRun), ...nextPage })
+export const MetricHistory = z.object({
+  metrics: listOf(WireMetric).openapi({ description: 'by time, then by step, then by value' }),
+  ...nextPage,
+})

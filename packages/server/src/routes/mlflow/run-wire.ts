@@ -42,7 +42,7 @@ export const wireRun = (run: Run): z.infer<typeof WireRun> => ({
   inputs: {},
 })
 
-const wireMetric = ({ key, value, timestamp, step }: Metric): z.infer<typeof WireMetric> => ({
+export const wireMetric = ({ key, value, timestamp, step }: Metric): z.infer<typeof WireMetric> => ({
   key,
   // JSON has no NaN; an infinite value was stored as the largest number.
   value: Number.isNaN(value) ? 'NaN' : value,
