@@ -1,0 +1,65 @@
+import { bisect } from './bisect.ts'
+
+/**
+ * How bold the bets are, as shares of the boldest that cannot lose more than everything, and what part of the stake each
+ * gets. Half lies on the boldest: "no regression at all" is then enough soonest. The others suit noisier scores.
+ */
+const BETS: readonly (readonly [boldness: number, share: number])[] = [
+  [1, 0.5],
+  ...[0.7, 0.5, 0.35, 0.25, 0.18, 0.13, 0.09, 0.06, 0.04, 0.03, 0.02, 0.01].map(
+    (boldness) => [boldness, 0.5 / 12] as const,
+  ),
+]
+
+/**
+ * The logarithm of what a stake of 1 has become after betting on each of `values` (each in −1 … 1) against "their mean is
+ * `mean` or less". If that were true, the expected stake would be at most 1 — whatever the distribution, and also where each
+ * value has a distribution of its own and only the *average* of their means is so: a product of fixed bets on independent
+ * values has the expectation ∏(1 + λ(μᵢ − m)) ≤ (1 + λ(μ̄ − m))ⁿ, because the logarithm is concave. So a stake of 20 or more
+ * has a chance of at most 1 in 20 (Markov).
+ *
+ * I. Waudby-Smith & A. Ramdas, "Estimating means of bounded random variables by betting", J. R. Stat. Soc. B 86 (2024), 1–27;
+ * fixed bets, mixed, in place of their adaptive ones, so that the order of the cases does not matter.
+ *
+ * @param times - As if each value had come so often.
+ */
+export function logStake(values: readonly number[], mean: number, times = 1): number {
+  if (mean <= -1) return Number.POSITIVE_INFINITY
+  const room = 1 + mean
+  const logs = BETS.map(([boldness, share]) => {
+    let log = 0
+    for (const value of values) log += Math.log(Math.max(0, 1 - boldness + (boldness * (1 + value)) / room))
+    return Math.log(share) + times * log
+  })
+  const most = Math.max(...logs)
+  if (most === Number.NEGATIVE_INFINITY) return most
+  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0))
+}
+
+/** One-sided p-value of "the mean is `mean` or less", for independent values in −1 … 1. */
+export const bettingPValue = (values: readonly number[], mean: number): number =>
+  Math.min(1, Math.exp(-logStake(values, mean)))
+
+/** One-sided bounds of the mean of independent values in −1 … 1, each at level 1 − `alpha`. */
+export function bettingBounds(
+  values: readonly number[],
+  alpha = 0.05,
+): { readonly lower: number; readonly upper: number } {
+  const needed = -Math.log(alpha)
+  const lowerOf = (of: readonly number[]) => bisect((mean) => logStake(of, mean) - needed, -1, 1)
+  return { lower: lowerOf(values), upper: -lowerOf(values.map((value) => -value)) }
+}
+
+/** How many values, none below 0, it takes at least to show that their mean is above `-margin`. */
+export const leastForBetting = (margin: number, alpha = 0.05): number =>
+  Math.ceil(Math.log(alpha / 2) / Math.log(1 - margin))
+
+/**
+ * How many times the evidence at hand it would take, if what comes is like it, to show that the mean is above `mean`.
+ * `undefined`: it never would.
+ */
+export function timesForBetting(values: readonly number[], mean: number, alpha = 0.05): number | undefined {
+  const lacks = (times: number) => -Math.log(alpha) - logStake(values, mean, times)
+  const most = 10_000
+  return lacks(most) > 0 ? undefined : bisect(lacks, 0, most)
+}
