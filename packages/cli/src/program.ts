@@ -9,6 +9,7 @@ import { history } from './commands/history.ts'
 import { lintCommand } from './commands/lint.ts'
 import { list } from './commands/list.ts'
 import { policy } from './commands/policy.ts'
+import { promoteCommand } from './commands/promote.ts'
 import { pull } from './commands/pull.ts'
 import { push } from './commands/push.ts'
 import { register } from './commands/register.ts'
@@ -41,7 +42,7 @@ const COMMANDS = [
     push,
     pull,
   ],
-  ...[lintCommand, snapshot, evalCommand, generate],
+  ...[lintCommand, snapshot, evalCommand, promoteCommand, generate],
   ...[token, policy, whoami, backup, restore],
 ]
 

@@ -1,0 +1,104 @@
+import { type EvalRun, findRuns } from './eval-run.ts'
+import type { LoadedSuite } from './load-suite.ts'
+import type { LoggedRun, Tracking } from './tracking-port.ts'
+
+/** One version of one prompt, by its text: numbers start again when a prompt is made anew. */
+export interface JudgedVersion {
+  readonly name: string
+  readonly version: number
+  readonly digest: string
+}
+
+/** A run that may be evidence, with what the server has of it. */
+export type EvidenceRun = EvalRun & { readonly logged: LoggedRun }
+
+/** What there is to say about one version by one suite. */
+export type Evidence =
+  | { readonly run: EvidenceRun }
+  /** The suite was run, and its cases use other prompts. */
+  | { readonly notConcerned: string }
+  /** Why there is none: in words for people. */
+  | { readonly missing: string }
+
+export interface EvidenceQuery {
+  /** MLflow experiment of the runs. */
+  readonly experiment: string
+  readonly suite: Pick<LoadedSuite, 'suite' | 'dataset'>
+  readonly of: JudgedVersion
+  /** Milliseconds since the epoch: a run that ended before this is stale. */
+  readonly freshSince: number
+  /** The number must be the same, too: what a move takes. Default: the text alone. */
+  readonly byNumber?: boolean
+}
+
+/**
+ * The newest complete, valid, fresh run of a suite on its dataset as it is now that judged this very version.
+ * @throws {EvalFailure} when the tracking server cannot be asked
+ */
+export async function findEvidence(
+  tracking: Pick<Tracking, 'findRuns'>,
+  { experiment, suite, of, freshSince, byNumber = false }: EvidenceQuery,
+): Promise<Evidence> {
+  const { name, version, digest } = of
+  let newest: string | undefined
+  const runs = findRuns(tracking, {
+    experiment,
+    suite: suite.suite.name,
+    prompt: { name, digest },
+    order: 'ended',
+  })
+  for await (const run of runs) {
+    const problem =
+      byNumber && run.prompts[name]?.version !== version
+        ? `it judged this text as v${run.prompts[name]?.version}`
+        : whyNotUsable(run, suite.dataset.digest, freshSince)
+    if (problem === undefined) return { run }
+    newest ??= `run ${run.id}: ${problem}`
+    // They come by their end: what is left is older, and those without an end are under way.
+    if (run.endedAt !== undefined && run.endedAt < freshSince) break
+  }
+  if (newest !== undefined) return { missing: newest }
+  const other = await otherPrompts(tracking, { experiment, suite, of, freshSince })
+  if (other) return { notConcerned: `run ${other.id} used ${Object.keys(other.prompts).sort().join(', ')}` }
+  return { missing: `no run of this suite judged ${name} v${version}` }
+}
+
+/** Why a run is no evidence about what it judged, or `undefined`. */
+export function whyNotUsable(run: EvalRun, datasetDigest: string, freshSince: number): string | undefined {
+  if (run.status !== 'FINISHED') return `it is ${run.status}`
+  if (run.invalid !== undefined) return `it is marked invalid: ${run.invalid.slice(0, 300)}`
+  if (run.shard !== undefined) return `it is shard ${run.shard}, and no whole run`
+  if (run.datasetDigest !== datasetDigest)
+    return `it used another dataset (dataset_digest ${run.datasetDigest?.slice(0, 12) ?? 'not said'}; the manifest's is ${datasetDigest.slice(0, 12)} now)`
+  const { errors = 0, not_run: left = 0 } = run.metrics
+  if (errors > 0) return `${errors} of its cases ended in an error`
+  if (left > 0) return `${left} of its cases were not run`
+  if (!run.isComplete) return 'it is not complete'
+  if ((run.endedAt ?? 0) < freshSince) return `it is stale: it ended at ${isoTime(run.endedAt ?? 0)}`
+  return undefined
+}
+
+/** A fresh run of the suite that used prompts, and not this one: a suite that the prompt is no part of. */
+async function otherPrompts(
+  tracking: Pick<Tracking, 'findRuns'>,
+  { experiment, suite, of, freshSince }: EvidenceQuery,
+): Promise<EvidenceRun | undefined> {
+  const runs = findRuns(tracking, {
+    experiment,
+    suite: suite.suite.name,
+    datasetDigest: suite.dataset.digest,
+    status: 'FINISHED',
+    order: 'ended',
+  })
+  for await (const run of runs) {
+    const { errors = 0, not_run: left = 0 } = run.metrics
+    if (run.endedAt === undefined || run.endedAt < freshSince) return undefined
+    if (errors > 0 || left > 0 || run.shard !== undefined) continue
+    const names = Object.keys(run.prompts)
+    // Only the newest whole run says what the suite uses now.
+    return names.length > 0 && !names.includes(of.name) ? run : undefined
+  }
+  return undefined
+}
+
+const isoTime = (ms: number): string => new Date(ms).toISOString()
