@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { measure, passes } from './metrics.ts'
 import type { CaseResult, CaseStatus } from './runner.ts'
 
+let made = 0
 const result = (status: CaseStatus, ...scores: readonly (readonly [string, number])[]): CaseResult => ({
-  case: { id: status },
+  case: { id: `case-${++made}` },
   status,
   scores: scores.map(([name, score]) => ({ name, score })),
   trial: 0,
@@ -21,6 +22,7 @@ describe('the numbers of a run', () => {
     ])
     expect(metrics).toEqual({
       pass_rate: 0.5,
+      cases: 4,
       total: 4,
       passed: 2,
       failed: 1,
@@ -29,6 +31,24 @@ describe('the numbers of a run', () => {
       'score.tone': 2.5 / 3,
       'score.length': 1,
     })
+  })
+
+  it('are of cases, not of trials: trials are averaged inside a case first, and cases by their weights', () => {
+    const of = (id: string, weight: number, status: CaseStatus, tone: number): CaseResult => ({
+      ...result(status, ['tone', tone]),
+      case: { id, weight },
+      costUsd: 0.25,
+    })
+    const trials = [
+      of('a', 1, 'passed', 1),
+      of('a', 1, 'failed', 0.5),
+      of('a', 1, 'passed', 1),
+      of('b', 3, 'failed', 0),
+    ]
+    const metrics = measure(trials)
+    expect(metrics).toMatchObject({ cases: 2, total: 4, passed: 2, failed: 2, cost_usd: 1 })
+    expect(metrics.pass_rate).toBeCloseTo(2 / 3 / 4, 12)
+    expect(metrics['score.tone']).toBeCloseTo(2.5 / 3 / 4, 12)
   })
 
   it('have no rate while a case was not run', () => {

@@ -1,3 +1,4 @@
+import { scoresOf } from './case-scores.ts'
 import type { CaseResult } from './runner.ts'
 import type { Gate } from './suite.ts'
 
@@ -8,21 +9,27 @@ export type Bar = Pick<Gate, 'metric' | 'direction' | 'threshold'>
 export type Metrics = Readonly<Record<string, number>>
 
 /**
- * Counts, `pass_rate` and the mean of every scorer as `score.<name>`. An error counts as not passed and is in no
- * mean. `pass_rate` is absent while a case was not run: a part of a dataset has no rate.
+ * Counts of trials, `pass_rate` and the mean of every scorer as `score.<name>`: trials are averaged inside a case first, then
+ * the cases by their weights. An error counts as not passed and is in no mean. `pass_rate` is absent while a trial was not run:
+ * a part of a dataset has no rate. `cost_usd` is there when every trial's cost is known.
  */
 export function measure(results: readonly CaseResult[]): Metrics {
   const count = (wanted: CaseResult['status']): number =>
     results.filter(({ status }) => status === wanted).length
   const counts = {
+    cases: new Set(results.map((result) => result.case.id)).size,
     total: results.length,
     passed: count('passed'),
     failed: count('failed'),
     errors: count('error'),
     not_run: count('not-run'),
   }
-  const rate = counts.not_run === 0 ? { pass_rate: counts.passed / counts.total } : {}
-  return { ...rate, ...counts, ...meanScores(results) }
+  const costs = results.flatMap(({ costUsd }) => costUsd ?? [])
+  return {
+    ...meanScores(results, counts.not_run === 0),
+    ...counts,
+    ...(costs.length > 0 ? { cost_usd: costs.reduce((sum, cost) => sum + cost, 0) } : {}),
+  }
 }
 
 /**
@@ -39,16 +46,21 @@ export function passes(gate: Bar, metrics: Metrics): boolean {
 export const reaches = ({ direction, threshold }: Bar, value: number): boolean =>
   direction === 'higher' ? value >= threshold : value <= threshold
 
-function meanScores(results: readonly CaseResult[]): Record<string, number> {
-  const all = new Map<string, number[]>()
-  for (const { name, score } of results.flatMap(({ scores }) => scores)) {
-    if (score === null) continue
-    all.set(name, [...(all.get(name) ?? []), score])
+function meanScores(results: readonly CaseResult[], isWhole: boolean): Record<string, number> {
+  const { ids, metrics } = scoresOf(results)
+  const weights = new Map(results.map(({ case: { id, weight = 1 } }) => [id, weight]))
+  const means: Record<string, number> = {}
+  for (const [metric, byCase] of Object.entries(metrics)) {
+    if (metric === 'errors' || (metric === 'pass_rate' && !isWhole)) continue
+    let total = 0
+    let weightTotal = 0
+    for (const [i, values] of byCase.entries()) {
+      if (values.length === 0) continue
+      const weight = weights.get(ids[i] as string) as number
+      total += (weight * values.reduce((sum, value) => sum + value, 0)) / values.length
+      weightTotal += weight
+    }
+    means[metric] = total / weightTotal
   }
-  return Object.fromEntries(
-    [...all].map(([name, scores]) => [
-      `score.${name}`,
-      scores.reduce((sum, score) => sum + score, 0) / scores.length,
-    ]),
-  )
+  return means
 }

@@ -1,13 +1,15 @@
 import { dirname } from 'node:path'
+import { type RegistryLog, watchAliases } from './alias-watch.ts'
 import { type EvalRegistry, findHolders } from './aliases.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { type Git, readGitState } from './git.ts'
 import { traceLineage } from './lineage.ts'
 import { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
+import { logRun } from './log-run.ts'
 import { measure } from './metrics.ts'
 import type { EvalReport } from './report.ts'
-import { baseParams, lineageParams, linkedPrompts, runTags } from './run-record.ts'
-import { type CaseResult, runCases } from './runner.ts'
+import { baseParams, invalidTag, runTags } from './run-record.ts'
+import { type CaseResult, runCases, sleepFor } from './runner.ts'
 import type { Target } from './target.ts'
 import type { TrackedRun, Tracking } from './tracking-port.ts'
 import { judgeRun, notesOf, stopReason } from './verdict.ts'
@@ -15,6 +17,7 @@ import { judgeRun, notesOf, stopReason } from './verdict.ts'
 /** How far a run is. */
 export interface Progress {
   readonly suite: string
+  /** Trials. */
   readonly total: number
   readonly passed: number
   readonly failed: number
@@ -24,6 +27,11 @@ export interface Progress {
 /** The world of an eval run; `createEvalDeps` makes the usual one. */
 export interface EvalDeps {
   readonly registry: EvalRegistry
+  /**
+   * The registry's changes: what an alias said all through a run is read there. Without it only what aliases say before
+   * and after a run is compared.
+   */
+  readonly log?: RegistryLog | undefined
   readonly tracking: Tracking
   /** The address that both speak to; a target that is made for the run is told. */
   readonly trackingUri: string
@@ -51,35 +59,33 @@ export const runEval = async (options: EvalOptions, deps: EvalDeps): Promise<Eva
 
 /** The same for a suite that was loaded before, so that a caller of many can check all before it runs one. */
 export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<EvalReport> {
-  const startedAt = deps.now()
   const { options, suite, dataset, promptAlias } = loaded
+  // Before the run's first moment: what changes from then on is seen.
+  const watch = await watchAliases(deps)
+  const startedAt = deps.now()
   const holders = await findHolders(deps.registry, promptAlias)
+  const git = await readGitState(deps.git, dirname(suite.path))
   const run = await deps.tracking.startRun({
     experiment: deps.experiment,
     name: suite.name,
-    tags: runTags(loaded, deps.env, await readGitState(deps.git, dirname(suite.path))),
+    tags: runTags(loaded, deps.env, git),
     startedAt,
   })
   try {
-    await run.logParams(baseParams(loaded))
+    await run.logParams(baseParams(loaded, { git }))
     const cases = await runTarget(loaded, deps)
+    // Before the last look at the aliases: until the run's end none of them changed.
+    const endedAt = deps.now()
     const stopped = stopReason(cases, deps.signal)
     const { registry } = deps
-    const rules = { promptAlias, holders, startedAt, registry, complete: stopped === undefined }
+    const rules = { promptAlias, holders, startedAt, registry, watch, complete: stopped === undefined }
     const lineage = await traceLineage(cases, rules)
     const metrics = measure(cases)
     const models = [...new Set(cases.flatMap(({ result }) => result?.model ?? []))].sort()
     const judged = judgeRun({ loaded, cases, lineage, metrics, models, stopped })
     const model = models.length > 0 ? models.join(',') : options.model
-    await run.logParams({ ...lineageParams(lineage), ...(model === undefined ? {} : { model }) })
-    await run.setTags({
-      'mlflow.linkedPrompts': linkedPrompts(lineage),
-      // A run that no candidate reached is no evidence about one, and its gate was not judged.
-      ...(['invalid', 'not-concerned'].includes(judged.verdict) ? invalidTag(judged.reasons.join('; ')) : {}),
-    })
-    const endedAt = deps.now()
-    await run.logMetrics(metrics, endedAt)
-    await run.finish(stopped?.status ?? 'FINISHED', endedAt)
+    const status = stopped?.status ?? 'FINISHED'
+    await logRun(run, { loaded, cases, lineage, metrics, model, ...judged, status, startedAt, endedAt })
     return {
       suite: suite.name,
       ...judged,
@@ -108,7 +114,8 @@ async function runTarget(loaded: LoadedSuite, deps: EvalDeps): Promise<CaseResul
   const { options, suite, dataset, promptAlias } = loaded
   const target = await loaded.target.open({ trackingUri: deps.trackingUri, env: deps.env })
   const counts = { passed: 0, failed: 0, errors: 0 }
-  const progress = () => deps.onProgress?.({ suite: suite.name, total: dataset.cases.length, ...counts })
+  const progress = () =>
+    deps.onProgress?.({ suite: suite.name, total: dataset.cases.length * suite.trials, ...counts })
   progress()
   try {
     return await runCases(
@@ -122,9 +129,14 @@ async function runTarget(loaded: LoadedSuite, deps: EvalDeps): Promise<CaseResul
         concurrency: suite.concurrency,
         caseTimeoutMs: suite.caseTimeoutMs,
         signal: deps.signal ?? new AbortController().signal,
+        trials: suite.trials,
+        retries: suite.retries,
+        prices: suite.prices,
       },
       {
         now: deps.now,
+        random: Math.random,
+        sleep: sleepFor,
         onResult({ status }) {
           if (status === 'passed') counts.passed++
           else if (status === 'failed') counts.failed++
@@ -147,11 +159,6 @@ async function close(target: Target): Promise<void> {
     throw new EvalFailure('INFRASTRUCTURE', message, { cause: error })
   }
 }
-
-/** MLflow cuts longer values of a tag silently. */
-const TAG_VALUE_LIMIT = 8000
-
-const invalidTag = (reason: string) => ({ 'promptkeep.invalid': reason.slice(0, TAG_VALUE_LIMIT) })
 
 /** Leaves a run that broke off marked as such, where the server still takes it. */
 async function abandon(run: TrackedRun, error: unknown, atMs: number): Promise<void> {

@@ -34,7 +34,7 @@ function run(run: Target['run'], plan: Partial<RunPlan> = {}, onResult?: (result
       signal: new AbortController().signal,
       ...plan,
     },
-    { now: () => 1000, onResult },
+    { now: () => 1000, random: () => 0.5, sleep: async () => {}, onResult },
   )
 }
 const statuses = (results: readonly CaseResult[]) => results.map(({ status }) => status)
@@ -140,6 +140,111 @@ describe('a run of cases', () => {
       status: 'error',
       error: { kind: 'infrastructure', message: 'a scorer failed: no key' },
     })
+  })
+
+  it('runs each case as often as it should, all of them once before one of them again', async () => {
+    const seen: [string, string, number | undefined][] = []
+    const results = await run(
+      async ({ id }, { tenant, trial }) => {
+        seen.push([id, tenant, trial])
+        return answer(trial === 0 ? id : 'no')
+      },
+      { trials: 2, cases: asking('a', 'b') },
+    )
+    expect(seen).toEqual([
+      ['a', 'eval-1-a-1', 0],
+      ['b', 'eval-1-b-1', 0],
+      ['a', 'eval-1-a-2', 1],
+      ['b', 'eval-1-b-2', 1],
+    ])
+    expect(results.map((one) => [one.case.id, one.trial, one.status])).toEqual([
+      ['a', 0, 'passed'],
+      ['a', 1, 'failed'],
+      ['b', 0, 'passed'],
+      ['b', 1, 'failed'],
+    ])
+  })
+
+  it('tries again what the run depends on, and nothing else', async () => {
+    const asked: string[] = []
+    const failing: Record<string, number> = { a: 2, b: 1 }
+    const results = await run(
+      async ({ id }) => {
+        asked.push(id)
+        const left = failing[id] ?? 0
+        failing[id] = left - 1
+        if (left > 0 && id === 'a') throw new RegistryError('UNAVAILABLE', 'down')
+        if (left > 0) return { ...answer(''), error: { kind: 'target', message: 'too many turns' } }
+        return answer(id)
+      },
+      { retries: 2 },
+    )
+    expect(asked).toEqual(['a', 'a', 'a', 'b', 'c'])
+    expect(statuses(results)).toEqual(['passed', 'error', 'passed'])
+    expect(results[0]).toMatchObject({ retries: 2 })
+    expect(results[2]).not.toHaveProperty('retries')
+  })
+
+  it('asks a judge again that broke, and the target not', async () => {
+    let judged = 0
+    let asked = 0
+    const shaky = {
+      name: 'judge',
+      kind: 'judge',
+      issues: () => [],
+      forCase: () => async () => {
+        if (judged++ === 0) throw new Error('overloaded')
+        return { name: 'judge', score: 1 }
+      },
+    }
+    const results = await run(
+      async () => {
+        asked++
+        return answer('')
+      },
+      { scorers: [shaky], retries: 1, cases: asking('a') },
+    )
+    expect({ asked, judged, status: results[0]?.status }).toEqual({ asked: 1, judged: 2, status: 'passed' })
+  })
+
+  it('runs nothing again that is known', async () => {
+    const known = await run(async ({ id }) => answer(id), { cases: asking('b') })
+    const asked: string[] = []
+    const told: string[] = []
+    const results = await run(
+      async ({ id }) => {
+        asked.push(id)
+        return answer(id)
+      },
+      { known: ({ id }) => known.find((one) => one.case.id === id) },
+      (result) => told.push(result.case.id),
+    )
+    expect(asked).toEqual(['a', 'c'])
+    expect(told).toEqual(['a', 'c'])
+    expect(statuses(results)).toEqual(['passed', 'passed', 'passed'])
+  })
+
+  it('reckons what a trial cost, and tells the scorers', async () => {
+    const told: (number | undefined)[] = []
+    const cost = {
+      name: 'cost',
+      kind: 'cost',
+      issues: () => [],
+      forCase:
+        () =>
+        ({ costUsd }: { costUsd?: number | undefined }) => {
+          told.push(costUsd)
+          return { name: 'cost', score: 1 }
+        },
+    }
+    const usage = { inputTokens: 1_000, outputTokens: 100, requests: 1 }
+    const [result] = await run(async () => ({ ...answer(''), usage }), {
+      cases: asking('a'),
+      scorers: [cost],
+      prices: { input: 2, output: 10 },
+    })
+    expect(result?.costUsd).toBeCloseTo(0.003, 12)
+    expect(told).toEqual([result?.costUsd])
   })
 
   it('tells of each case as it ends', async () => {
