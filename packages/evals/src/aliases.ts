@@ -2,7 +2,7 @@ import { isOutage, type Registry } from '@promptkeep/client'
 import { EvalFailure, messageOf } from './errors.ts'
 
 /** What an eval asks a registry, beside what its target loads. */
-export type EvalRegistry = Pick<Registry, 'list' | 'load'>
+export type EvalRegistry = Pick<Registry, 'list' | 'load' | 'find'>
 
 /** `experiment` is short for the chain experiment → production; anything else is a chain as it is written. */
 export function parseAliasChain(text: string): string[] {

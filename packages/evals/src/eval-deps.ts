@@ -1,5 +1,5 @@
 import { DEFAULT_TRACKING_URI, type Json } from '@promptkeep/client'
-import { createHttp, readConnection } from '@promptkeep/client/admin'
+import { createAdmin, createHttp, readConnection } from '@promptkeep/client/admin'
 import type { EvalRegistry } from './aliases.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { type Git, systemGit } from './git.ts'
@@ -33,6 +33,7 @@ export function createEvalDeps(options: EvalDepsOptions): EvalDeps {
   const http = createHttp({ connection: connectionTo(trackingUri, env), fetch, random: Math.random })
   return {
     registry,
+    log: createAdmin({ trackingUri, env, fetch, now }),
     tracking: createTracking(mlflowCall(http), artifactCall(http)),
     trackingUri,
     experiment: env.MLFLOW_EXPERIMENT_NAME || 'promptkeep-evals',

@@ -8,6 +8,9 @@ import type { CaseResult } from './runner.ts'
 /** Knows versions 1 and 2 of everything; the digest of a version is `d<number>`. */
 const registry: EvalRegistry = {
   list: async () => ({ items: [] }),
+  find: async (name) => ({
+    ...{ name, description: '', tags: {}, aliases: { production: 1 }, createdAt: 1, updatedAt: 1 },
+  }),
   load: (async (name: string, { version }: { version: number }) => {
     if (version > 2) throw new VersionNotFound(name, version)
     return { name, version, digest: `d${version}` } as Prompt
@@ -48,6 +51,7 @@ const trace = (results: CaseResult[], rules: Partial<LineageRules> = {}) =>
     holders: new Map([['memory', 1]]),
     startedAt: 1000,
     registry,
+    watch: { mark: { seq: 0 }, changes: async () => new Map() },
     complete: true,
     ...rules,
   })

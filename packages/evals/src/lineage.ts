@@ -1,6 +1,10 @@
-import { hasCode, isAbsence, type Lineage } from '@promptkeep/client'
+import type { Lineage } from '@promptkeep/client'
 import { fingerprintOf } from '@promptkeep/client/protocol'
-import { answered, type EvalRegistry } from './aliases.ts'
+import type { AliasWatch, Watched } from './alias-watch.ts'
+import type { EvalRegistry } from './aliases.ts'
+import { type JudgePrompt, traceJudge } from './judge-lineage.ts'
+import { unknownProblems } from './known-version.ts'
+import { isKey } from './logged-text.ts'
 import type { CaseResult } from './runner.ts'
 
 /** A prompt as a run used it. */
@@ -27,8 +31,12 @@ export interface RunLineage {
   readonly fingerprint: string
   /** By name; empty when the run asked for one alias, which every prompt must then answer to. */
   readonly candidates: Readonly<Record<string, Candidate>>
+  /** The prompts of the suite's judge, by name. */
+  readonly judgePrompts: Readonly<Record<string, JudgePrompt>>
   /** Why the run is no evidence about these prompts; empty when it is. */
   readonly problems: readonly string[]
+  /** What could not be looked at. */
+  readonly notes: readonly string[]
 }
 
 export interface LineageRules {
@@ -38,6 +46,10 @@ export interface LineageRules {
   /** When the run began, in milliseconds since the epoch: nothing older may have answered. */
   readonly startedAt: number
   readonly registry: EvalRegistry
+  /** Began before the run did. */
+  readonly watch: AliasWatch
+  /** What the suite's judge was asked with, when it was. */
+  readonly judgePrompts?: Readonly<Record<string, Lineage>> | undefined
   /** False when the run broke off: then nothing can be missing from it yet. */
   readonly complete: boolean
 }
@@ -52,20 +64,35 @@ interface Use {
 /**
  * What a run's cases used, judged as evidence. Accepted is what the registry answered, and a cache that it filled
  * since the run began; a prompt must be the same all through, known to the registry with the digest that was
- * used, and resolved through the alias that the run asked for.
+ * used, and resolved through the alias that the run asked for. What an alias said may not change from the run's begin to
+ * its end, also when no case saw it. The judge's prompts are held to the same.
  * @throws {EvalFailure} The registry cannot be asked.
  */
 export async function traceLineage(results: readonly CaseResult[], rules: LineageRules): Promise<RunLineage> {
   const uses = results.flatMap(usesOf)
   const prompts: (readonly [string, UsedPrompt])[] = []
   const problems: string[] = []
+  const watched: Watched[] = []
+  /** Seen in more than one version: that is said with the cases. */
+  const mixed = new Set<string>()
   for (const [name, used] of [...grouped(uses, ({ name }) => name)].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const [{ lineage }] = used
     const { version, digest, alias } = lineage
-    prompts.push([name, { version, digest, alias, cases: used.length }])
+    prompts.push([name, { version, digest, alias, cases: casesIn(used) }])
+    if (grouped(used, textOf).size > 1) mixed.add(name)
     problems.push(...usedProblems(name, used, rules))
     if (version > 0) problems.push(...(await unknownProblems(name, lineage, rules.registry)))
+    if (version > 0) watched.push({ name, version, aliases: answering(alias, rules.promptAlias) })
+    if (!isKey(`prompt_digest.${name}`))
+      problems.push(
+        `no param can be named after ${JSON.stringify(name.slice(0, 100))}: the run cannot say that it used it`,
+      )
   }
+  const judge = await traceJudge(rules.judgePrompts ?? {}, rules.registry)
+  problems.push(...judge.problems)
+  const changes = await rules.watch.changes([...watched, ...judge.watched])
+  for (const [name, change] of changes)
+    if (!mixed.has(name)) problems.push(`${name} changed during the run: ${change}`)
   if (rules.complete && uses.length === 0) problems.push('the target reported no prompts')
   return {
     prompts: Object.fromEntries(prompts),
@@ -73,11 +100,24 @@ export async function traceLineage(results: readonly CaseResult[], rules: Lineag
       prompts.map(([name, { version, digest }]) => ({ name, version, digest })),
     ),
     candidates: candidatesOf(uses, rules),
+    judgePrompts: judge.prompts,
     problems,
+    notes: rules.watch.note === undefined ? [] : [rules.watch.note],
   }
 }
 
+/** Of a chain: the alias that answered, and those that would have, had they been set. */
+function answering(alias: string | undefined, chain: readonly string[]): readonly string[] {
+  if (alias === undefined) return []
+  return chain.includes(alias) ? chain.slice(0, chain.indexOf(alias) + 1) : [alias]
+}
+
 type Group<T> = [T, ...T[]]
+
+const textOf = ({ lineage: { version, digest } }: Use): string => `${version} ${digest}`
+
+/** A case counts once, however many trials it has. */
+const casesIn = (uses: readonly Use[]): number => new Set(uses.map(({ caseId }) => caseId)).size
 
 function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, Group<T>> {
   const groups = new Map<string, Group<T>>()
@@ -110,11 +150,11 @@ function usedProblems(name: string, uses: readonly Use[], { promptAlias, holders
   )
   if (old) problems.push(`${name} was answered from a cache older than the run in case ${old.caseId}`)
 
-  const versions = [...grouped(uses, ({ lineage }) => `${lineage.version} ${lineage.digest}`).values()]
+  const versions = [...grouped(uses, textOf).values()]
   if (versions.length > 1) {
-    const seen = versions.map(([{ lineage, caseId }, ...more]) => {
-      const where = more.length === 0 ? `case ${caseId}` : `${more.length + 1} cases`
-      return `v${lineage.version} in ${where}`
+    const seen = versions.map((some) => {
+      const [{ lineage, caseId }] = some
+      return `v${lineage.version} in ${casesIn(some) === 1 ? `case ${caseId}` : `${casesIn(some)} cases`}`
     })
     problems.push(`${name} changed during the run: ${seen.join(', ')}`)
   }
@@ -135,22 +175,6 @@ function usedProblems(name: string, uses: readonly Use[], { promptAlias, holders
   return problems
 }
 
-/** A version that the registry doesn't know, or knows with another text, came from somewhere else. */
-async function unknownProblems(
-  name: string,
-  { version, digest }: Lineage,
-  registry: EvalRegistry,
-): Promise<string[]> {
-  const known = await answered(
-    registry.load(name, { version }).catch((error: unknown) => {
-      if (isAbsence(error) || hasCode(error, 'DIGEST_MISMATCH')) return undefined
-      throw error
-    }),
-  )
-  if (!known) return [`the registry knows no version ${version} of ${name}`]
-  return known.digest === digest ? [] : [`version ${version} of ${name} has another text in the registry`]
-}
-
 /** A chain's run is about the prompts that have its first alias. */
 function candidatesOf(
   uses: readonly Use[],
@@ -158,7 +182,7 @@ function candidatesOf(
 ): Record<string, Candidate> {
   if (promptAlias.length < 2) return {}
   const casesOf = (wanted: string) =>
-    uses.filter(({ name, lineage }) => name === wanted && lineage.alias === promptAlias[0]).length
+    casesIn(uses.filter(({ name, lineage }) => name === wanted && lineage.alias === promptAlias[0]))
   const names = [...holders].sort(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(names.map(([name, version]) => [name, { version, cases: casesOf(name) }]))
 }

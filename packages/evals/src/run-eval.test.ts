@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createRegistry, RegistryError } from '@promptkeep/client'
 import { createMemoryTransport } from '@promptkeep/client/testing'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { RegistryLog } from './alias-watch.ts'
 import { EvalFailure } from './errors.ts'
 import type { EvalOptions } from './load-suite.ts'
 import { createMemoryTracking, type MemoryRun } from './memory-tracking.fixture.ts'
@@ -64,11 +65,21 @@ beforeEach(async () => {
   await registry.setAlias('base', 'production', 1)
 })
 
+/** A registry's log in which nothing happens. */
+const quiet: RegistryLog = {
+  capabilities: async () => ({
+    ...{ server: 'promptkeep', version: '1', seed: true, compareAndSet: true },
+    ...{ history: true, live: true, fleet: true },
+  }),
+  changes: async () => ({ items: [] }),
+}
+
 function run(target: object = {}, options: Partial<EvalOptions> = {}, deps: Partial<EvalDeps> = {}) {
   return runEval(
     { suite: join(folder, 'suite.yaml'), ...options },
     {
       registry,
+      log: quiet,
       tracking,
       trackingUri: 'http://registry',
       experiment: 'evals',

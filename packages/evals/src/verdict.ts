@@ -87,7 +87,7 @@ function whyFailed(gate: Gate, metrics: Metrics): string {
 /** What a reader should know beside the verdict and its reasons. */
 export function notesOf(
   { options: { judgeModel }, promptAlias: [alias] }: LoadedSuite,
-  { candidates }: RunLineage,
+  { candidates, notes }: RunLineage,
   verdict: Verdict,
 ): string[] {
   const unused = Object.keys(candidates).filter((name) => candidates[name]?.cases === 0)
@@ -98,5 +98,6 @@ export function notesOf(
     ...(unused.length > 0 && verdict !== 'not-concerned'
       ? [`no case used ${unused.join(', ')}: this run says nothing about its alias ${alias}`]
       : []),
+    ...notes,
   ]
 }
