@@ -5,6 +5,7 @@ import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
 import { fleet } from './commands/fleet.ts'
 import { generate } from './commands/generate.ts'
+import { guard } from './commands/guard.ts'
 import { history } from './commands/history.ts'
 import { lintCommand } from './commands/lint.ts'
 import { list } from './commands/list.ts'
@@ -22,6 +23,7 @@ import { show } from './commands/show.ts'
 import { snapshot } from './commands/snapshot.ts'
 import { status } from './commands/status.ts'
 import { token } from './commands/token.ts'
+import { watchCommand } from './commands/watch.ts'
 import { whoami } from './commands/whoami.ts'
 import type { Io } from './io.ts'
 
@@ -42,7 +44,7 @@ const COMMANDS = [
     push,
     pull,
   ],
-  ...[lintCommand, snapshot, evalCommand, promoteCommand, generate],
+  ...[lintCommand, snapshot, evalCommand, promoteCommand, watchCommand, guard, generate],
   ...[token, policy, whoami, backup, restore],
 ]
 

@@ -16,7 +16,17 @@ export {
   whyNotComparable,
 } from './eval-run.ts'
 export { type Git, systemGit } from './git.ts'
+export { type GuardEnd, type GuardRun, guardRollout } from './guard-rollout.ts'
 export type { Candidate, RunLineage, UsedPrompt } from './lineage.ts'
+export {
+  createLiveGuard,
+  type GuardDeps,
+  type GuardedArm,
+  type GuardLook,
+  type GuardOptions,
+  LIVE_EXPERIMENT,
+} from './live-guard.ts'
+export { createLiveMetric, type LiveMetric, type LiveMetricOptions } from './live-metric.ts'
 export { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
 export type { Metrics } from './metrics.ts'
 export { DEFAULT_MAX_AGE_MS, type PromoteDeps, type PromoteOptions, promote } from './promote.ts'
@@ -29,3 +39,4 @@ export type { Score, Scorer, ScorerArgs } from './scorers/scorer.ts'
 export type { Gate, Suite } from './suite.ts'
 export type * from './target.ts'
 export type * from './tracking-port.ts'
+export { type WatchDeps, type WatchEvent, type WatchOptions, watch } from './watch.ts'

@@ -20,9 +20,11 @@ const TIMEOUT_MS = 10_000
  * alias is moved as the promoter (`PROMPTKEEP_PROMOTER_TOKEN`); `MLFLOW_TRACKING_TOKEN` stands in for either.
  * @throws {EvalFailure} `CONFIGURATION`, and {InvalidInput}: an address or credentials that cannot be used
  */
-export function createPromoteDeps(
-  options: PromoteDepsOptions = {},
-): PromoteDeps & { close(): Promise<void> } {
+export function createPromoteDeps(options: PromoteDepsOptions = {}): PromoteDeps & {
+  readonly registry: Registry
+  readonly admin: Admin
+  close(): Promise<void>
+} {
   const { env = process.env, now = Date.now, onLine } = options
   const trackingUri = options.trackingUri ?? (env.MLFLOW_TRACKING_URI || DEFAULT_TRACKING_URI)
   const evaluator = asRole(EVALUATOR_TOKEN, { trackingUri, env })

@@ -1,0 +1,106 @@
+import { createPromoteDeps, loadCoreSuites, type WatchEvent, watch } from '@promptkeep/evals'
+import type { Command } from 'commander'
+import { CliError } from '../cli-error.ts'
+import type { Io } from '../io.ts'
+import { duration } from '../parse-time.ts'
+import { aliasName, type RegistryFlags, registryCommand } from '../registry-command.ts'
+import { isoTime, oneLine } from '../style.ts'
+
+interface WatchFlags extends RegistryFlags {
+  readonly alias: string
+  readonly to: string
+  readonly evals: string
+  readonly suite?: readonly string[]
+  readonly maxAge?: number
+  readonly interval: number
+  readonly promote?: true
+  readonly once?: true
+}
+
+export const watchCommand = (io: Io): Command =>
+  registryCommand(
+    'watch',
+    'Run the core suites whenever a version gets an alias, until Ctrl-C',
+    'watch',
+    'watch --promote',
+    'watch --once',
+  )
+    .option('--alias <alias>', 'whoever gets this is judged', aliasName('--alias'), 'experiment')
+    .option('--to <alias>', 'what it is compared with, and promoted to', aliasName('--to'), 'production')
+    .option('--evals <folder>', 'the folder of suites; those with core: true judge', 'evals')
+    .option('--suite <name...>', 'judge by these instead: names in the folder, or manifests')
+    .option('--max-age <time>', 'a run of this age still counts (default: 24h)', duration('--max-age'))
+    .option(
+      '--interval <time>',
+      'look this often, beside what the registry tells',
+      duration('--interval'),
+      30,
+    )
+    .option('--promote', 'promote a candidate that passes')
+    .option('--once', 'judge what waits now, and end')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 ended, or nothing waits and nothing failed (--once); 1 a candidate failed; 2 cannot tell.',
+    )
+    .action(async (flags: WatchFlags) => {
+      const { alias, to } = flags
+      if (alias === to) throw new CliError(`--alias and --to are both ${to}`)
+      const suites = await loadCoreSuites({ folder: flags.evals, named: flags.suite, cwd: io.cwd }, { fetch })
+      const stop = new AbortController()
+      void io.untilStopped().then(() => stop.abort())
+      const deps = createPromoteDeps({
+        trackingUri: flags.trackingUri,
+        env: io.env,
+        now: io.now,
+        git: io.git,
+        createRegistry: io.createRegistry,
+        createAdmin: io.createAdmin,
+        signal: stop.signal,
+        onLine: (line) => io.err.write(`${isoTime(io.now())}  ${oneLine(line)}\n`),
+      })
+      const code = await watch(
+        {
+          ...{ suites, alias, to, promote: flags.promote === true, once: flags.once === true },
+          maxAgeMs: flags.maxAge === undefined ? undefined : flags.maxAge * 1000,
+          intervalMs: flags.interval * 1000,
+          signal: stop.signal,
+          onEvent: (event) => say(io, flags, event),
+        },
+        deps,
+      ).finally(() => deps.close())
+      io.setExitCode(code)
+    })
+
+/** One line for each. */
+function say(io: Io, { json, alias, to }: WatchFlags, event: WatchEvent): void {
+  const at = isoTime(io.now())
+  if (json) {
+    io.out.write(`${JSON.stringify({ at, ...event })}\n`)
+    return
+  }
+  if (event.kind === 'trouble') io.err.write(`${at}  WARN  ${oneLine(event.message)}\n`)
+  else io.out.write(`${at}  ${oneLine(words(event, alias, to))}\n`)
+}
+
+function words(event: Exclude<WatchEvent, { kind: 'trouble' }>, alias: string, to: string): string {
+  if (event.kind === 'ready') {
+    const how = event.live
+      ? 'by the stream of changes'
+      : 'by asking: this registry is stock MLflow, which tells of nothing'
+    return `watching ${alias} ${how}; ${event.candidates} to judge`
+  }
+  if (event.kind === 'judging') return `${event.candidate.name} v${event.candidate.version}: judging`
+  if (event.kind === 'promoted') {
+    const { prompt, outcome, candidate, problems, suites } = event.promotion
+    const why = [
+      ...problems,
+      ...suites.flatMap(({ suite, reasons }) => reasons.map((reason) => `${suite}: ${reason}`)),
+    ]
+    const version = candidate === undefined ? '' : ` v${candidate.version}`
+    return `${prompt}${version}: ${outcome.replace('-', ' ')}${outcome === 'promoted' ? ` to ${to}` : why.length > 0 ? `; ${why.join('; ')}` : ''}`
+  }
+  const said = event.suites.map(({ suite, outcome, run, reasons }) =>
+    [`${suite} ${outcome.replace('-', ' ')}`, ...(run ? [`run ${run}`] : []), ...reasons].join(', '),
+  )
+  return `${event.candidate.name} v${event.candidate.version}: ${said.join('; ')}`
+}
