@@ -5,7 +5,7 @@ import type { Discordance } from './statistics/score-test.ts'
 export interface Evidence {
   /** Observations: clusters of cases, or trials. */
   readonly n: number
-  /** Weighted means over the cases, trials averaged inside each. */
+  /** Weighted means over the cases, trials averaged inside each, and such cases averaged inside their cluster. */
   readonly baseline: number
   readonly candidate: number
   /** More is better, whatever the direction. */
@@ -26,7 +26,7 @@ export interface Evidence {
 /** @throws {RangeError} a value that is not in 0…1 */
 export function evidenceOf(question: GateQuestion, pairs: readonly PairedCase[]): Evidence {
   const sign = question.direction === 'higher' ? 1 : -1
-  const weights = pairs.map(({ weight = 1 }) => weight)
+  const weights = weightsOf(question, pairs)
   const total = sum(weights)
   const means = pairs.map(({ id, candidate, baseline }) => ({
     candidate: meanOf(candidate, id),
@@ -67,14 +67,37 @@ interface Unit {
   readonly weight: number
 }
 
-/** Chance is the model's: each trial of each case is an observation, and the case has its own distribution. */
-const trialUnits = (pairs: readonly PairedCase[], sign: number, trials: number): Unit[] =>
-  pairs.flatMap(({ candidate, baseline, weight = 1 }) =>
-    Array.from({ length: trials }, (_, t) => ({
-      value: sign * ((candidate[t] as number) - (baseline[t] as number)),
-      weight,
-    })),
+/**
+ * What each case counts. Where cases are a sample those of one cluster share the weight of one: ten variants of one request
+ * say little more than one of them.
+ */
+function weightsOf({ estimand }: GateQuestion, pairs: readonly PairedCase[]): number[] {
+  const sizes = new Map<string, number>()
+  for (const { cluster } of pairs)
+    if (cluster !== undefined) sizes.set(cluster, (sizes.get(cluster) ?? 0) + 1)
+  return pairs.map(({ cluster, weight = 1 }) =>
+    estimand === 'these-cases' || cluster === undefined ? weight : weight / (sizes.get(cluster) ?? 1),
   )
+}
+
+/**
+ * Chance is the model's: each trial of each case is an observation, and the case has its own distribution. A run with more
+ * trials of a case than the others has them averaged, so that every case has as many observations and each trial counts.
+ */
+const trialUnits = (pairs: readonly PairedCase[], sign: number, trials: number): Unit[] =>
+  pairs.flatMap(({ candidate, baseline, weight = 1 }) => {
+    const [ours, theirs] = [blocksOf(candidate, trials), blocksOf(baseline, trials)]
+    return ours.map((value, t) => ({ value: sign * (value - (theirs[t] as number)), weight }))
+  })
+
+/** Means of `count` parts, as equal as can be. */
+function blocksOf(values: readonly number[], count: number): readonly number[] {
+  if (values.length === count) return values
+  return Array.from({ length: count }, (_, block) => {
+    const own = values.filter((_, t) => t % count === block)
+    return sum(own) / own.length
+  })
+}
 
 /** Cases are the sample: each is an observation, and those of one cluster are one. */
 function caseUnits(
@@ -87,13 +110,11 @@ function caseUnits(
     const key = cluster === undefined ? `case ${id}` : `cluster ${cluster}`
     const unit = clusters.get(key) ?? { value: 0, weight: 0 }
     const weight = weights[i] as number
-    const by = byCase[i]?.[1] as number
-    clusters.set(key, {
-      value: (unit.value * unit.weight + by * weight) / (unit.weight + weight),
-      weight: unit.weight + weight,
-    })
+    unit.value += weight * (byCase[i]?.[1] as number)
+    unit.weight += weight
+    clusters.set(key, unit)
   }
-  return [...clusters.values()].map(({ value, weight }) => ({ value, weight }))
+  return [...clusters.values()].map(({ value, weight }) => ({ value: value / weight, weight }))
 }
 
 /** Only where cases are a sample, count alike, and are a plain yes or no in both runs. */
@@ -103,8 +124,8 @@ function countOf(
   units: readonly Unit[],
 ): Discordance | undefined {
   const isPlain = pairs.every(
-    ({ candidate, baseline, weight = 1 }) =>
-      weight === 1 &&
+    ({ candidate, baseline, weight }) =>
+      weight === pairs[0]?.weight &&
       [candidate, baseline].every(([value, ...more]) => more.length === 0 && (value === 0 || value === 1)),
   )
   if (estimand === 'these-cases' || !isPlain || units.length !== pairs.length) return undefined

@@ -1,10 +1,10 @@
 import type { CaseScores } from './case-scores.ts'
 import type { Case } from './dataset.ts'
-import { type Evidence, evidenceOf } from './gate-evidence.ts'
+import { evidenceOf } from './gate-evidence.ts'
+import { type Judged, judgeEvidence } from './judge-evidence.ts'
 import type { GateAnswer, GateOutcome, GateQuestion, PairedCase, SliceAnswer } from './paired.ts'
-import { bettingBounds, bettingPValue, leastForBetting, timesForBetting } from './statistics/betting.ts'
-import { leastForMargin, pairsForMargin, scoreBounds, scorePValue } from './statistics/score-test.ts'
 import type { Suite } from './suite.ts'
+import { listed, points } from './words.ts'
 
 /** What all gates of a suite say together. */
 export interface GateDecision {
@@ -126,7 +126,7 @@ export function askGate(question: GateQuestion, pairs: readonly PairedCase[]): G
   }
   if (question.deterministic) return { ...common, ...withoutTest(common, pairs) }
   const bad = slices.filter(({ outcome }) => outcome === 'fail')
-  const judged = test(question, evidence)
+  const judged = judgeEvidence(question, evidence)
   if (bad.length === 0) return { ...common, ...judged }
   const { needed: _, ...tested } = judged
   const fell = bad.map(({ tag, difference: by }) => `${tag} by ${points(-by)}`).join(', ')
@@ -137,11 +137,6 @@ export function askGate(question: GateQuestion, pairs: readonly PairedCase[]): G
     reason: `slices fell by more than ${points(margin)}: ${fell}`,
   }
 }
-
-type Judged = Pick<
-  GateAnswer,
-  'outcome' | 'reason' | 'method' | 'minimum' | 'lower' | 'upper' | 'pValue' | 'needed'
->
 
 /** Suite and target always answer the same: what got worse is worse. */
 function withoutTest({ worse, n }: Pick<GateAnswer, 'worse' | 'n'>, pairs: readonly PairedCase[]): Judged {
@@ -166,64 +161,6 @@ function withoutTest({ worse, n }: Pick<GateAnswer, 'worse' | 'n'>, pairs: reado
     ...judged,
     outcome: 'pass',
     reason: `none of ${n} cases got worse, and nothing here is left to chance`,
-  }
-}
-
-function test({ margin, estimand }: GateQuestion, evidence: Evidence): Judged {
-  const { n, difference, values, counted } = evidence
-  const method = counted ? 'score-test' : 'betting'
-  const minimum = counted ? leastForMargin(margin) : leastForBetting(evidence.margin)
-  const about =
-    estimand === 'these-cases' ? 'on these cases, asked again' : 'on such cases, of which these are a sample'
-  if (n === 0) return { method, minimum, outcome: 'inconclusive', reason: 'no case was judged in both runs' }
-  const bounds = counted ? scoreBounds(counted) : scaled(bettingBounds(values), evidence.scale)
-  const pValue = counted ? scorePValue(counted, -margin) : bettingPValue(values, -evidence.margin)
-  const judged = { method, minimum, ...bounds, pValue } as const
-  const range = `${signed(difference)} (one-sided 95 %: at least ${signed(bounds.lower)})`
-  if (n >= minimum && pValue <= 0.05)
-    return { ...judged, outcome: 'pass', reason: `${range}: no worse by ${points(margin)} ${about}` }
-  if (bounds.upper < 0)
-    return {
-      ...judged,
-      outcome: 'fail',
-      reason: `${signed(difference)} (at most ${signed(bounds.upper)}): worse ${about}`,
-    }
-  if (n >= minimum && difference <= -margin)
-    return {
-      ...judged,
-      outcome: 'fail',
-      reason: `${signed(difference)}: worse by ${points(margin)} or more ${about}`,
-    }
-  const more = moreOf(evidence, { margin, minimum, estimand })
-  return {
-    ...judged,
-    outcome: 'inconclusive',
-    reason: `${range}: too little to say whether it is worse by ${points(margin)} ${about}; ${more.said}`,
-    ...(more.needed && { needed: more.needed }),
-  }
-}
-
-function moreOf(
-  { n, values, counted, margin: scaledMargin, byCase, trials }: Evidence,
-  { margin, minimum, estimand }: Pick<GateAnswer, 'margin' | 'minimum' | 'estimand'>,
-): { readonly said: string; readonly needed?: GateAnswer['needed'] } {
-  const times = counted
-    ? (pairsForMargin(counted, margin) ?? Infinity) / n
-    : timesForBetting(values, -scaledMargin)
-  if (times === undefined || times === Infinity)
-    return { said: 'if the difference stays as it is, no number of cases would show it' }
-  const total = Math.max(minimum, Math.ceil(times * n))
-  if (estimand === 'these-cases') {
-    const each = Math.max(trials + 1, Math.ceil(total / byCase.length))
-    return {
-      said: `about ${each} trials of each case would do (${trials} now)`,
-      needed: { trials: each - trials },
-    }
-  }
-  const more = Math.max(1, total - n)
-  return {
-    said: `about ${more} more cases would do (${n} now, ${minimum} at least)`,
-    needed: { cases: more },
   }
 }
 
@@ -252,15 +189,3 @@ function missesOf(scorer: string, { ids, metrics }: CaseScores): string[] {
       (metrics.errors?.[i] ?? []).some((error) => error > 0),
   )
 }
-
-const scaled = ({ lower, upper }: { lower: number; upper: number }, scale: number) => ({
-  lower: Math.max(-1, lower * scale),
-  upper: Math.min(1, upper * scale),
-})
-
-const points = (share: number): string => `${Math.round(share * 1000) / 10} points`
-const signed = (share: number): string =>
-  `${share > 0 ? '+' : share < 0 ? '−' : '±'}${points(Math.abs(share))}`
-
-const listed = (ids: readonly string[]): string =>
-  ids.length > 5 ? `${ids.slice(0, 5).join(', ')} and ${ids.length - 5} more` : ids.join(', ')

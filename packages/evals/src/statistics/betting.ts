@@ -21,19 +21,38 @@ const BETS: readonly (readonly [boldness: number, share: number])[] = [
  * I. Waudby-Smith & A. Ramdas, "Estimating means of bounded random variables by betting", J. R. Stat. Soc. B 86 (2024), 1–27;
  * fixed bets, mixed, in place of their adaptive ones, so that the order of the cases does not matter.
  *
- * @param times - As if each value had come so often.
+ * @param mean - Above −1.
  */
-export function logStake(values: readonly number[], mean: number, times = 1): number {
-  if (mean <= -1) return Number.POSITIVE_INFINITY
+export const logStake = (values: readonly number[], mean: number): number =>
+  mixed(logsOf(counted(values), mean))
+
+/** Different values, and how often each was seen: scores are mostly few values many times. */
+type Counts = readonly (readonly [value: number, count: number])[]
+
+function counted(values: readonly number[]): Counts {
+  const counts = new Map<number, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  // In order of size: the same values in another order give the same sum, to the last digit.
+  return [...counts].sort(([a], [b]) => a - b)
+}
+
+/** What each bet came to. */
+function logsOf(counts: Counts, mean: number): number[] {
   const room = 1 + mean
-  const logs = BETS.map(([boldness, share]) => {
+  return BETS.map(([boldness]) => {
     let log = 0
-    for (const value of values) log += Math.log(Math.max(0, 1 - boldness + (boldness * (1 + value)) / room))
-    return Math.log(share) + times * log
+    for (const [value, count] of counts)
+      log += count * Math.log(Math.max(0, 1 - boldness + (boldness * (1 + value)) / room))
+    return log
   })
-  const most = Math.max(...logs)
-  if (most === Number.NEGATIVE_INFINITY) return most
-  return most + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - most), 0))
+}
+
+/** @param times - As if each value had come so often. */
+function mixed(logs: readonly number[], times = 1): number {
+  const shares = logs.map((log, i) => Math.log((BETS[i] as (typeof BETS)[number])[1]) + times * log)
+  const most = Math.max(...shares)
+  if (!Number.isFinite(most)) return most
+  return most + Math.log(shares.reduce((sum, log) => sum + Math.exp(log - most), 0))
 }
 
 /** One-sided p-value of "the mean is `mean` or less", for independent values in −1 … 1. */
@@ -46,7 +65,10 @@ export function bettingBounds(
   alpha = 0.05,
 ): { readonly lower: number; readonly upper: number } {
   const needed = -Math.log(alpha)
-  const lowerOf = (of: readonly number[]) => bisect((mean) => logStake(of, mean) - needed, -1, 1)
+  const lowerOf = (of: readonly number[]) => {
+    const counts = counted(of)
+    return bisect((mean) => (mean <= -1 ? 1 : mixed(logsOf(counts, mean)) - needed), -1, 1)
+  }
   return { lower: lowerOf(values), upper: -lowerOf(values.map((value) => -value)) }
 }
 
@@ -59,7 +81,8 @@ export const leastForBetting = (margin: number, alpha = 0.05): number =>
  * `undefined`: it never would.
  */
 export function timesForBetting(values: readonly number[], mean: number, alpha = 0.05): number | undefined {
-  const lacks = (times: number) => -Math.log(alpha) - logStake(values, mean, times)
+  const logs = logsOf(counted(values), mean)
+  const lacks = (times: number) => -Math.log(alpha) - mixed(logs, times)
   const most = 10_000
   return lacks(most) > 0 ? undefined : bisect(lacks, 0, most)
 }
