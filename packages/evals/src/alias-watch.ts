@@ -22,6 +22,8 @@ export interface Watched {
   readonly version: number
   /** Aliases that could have answered: that which did, behind those that come before it. Empty: it was loaded by number. */
   readonly aliases: readonly string[]
+  /** Whether another alias would have answered, had the one that did not been set: it stands behind it in the chain. */
+  readonly hasNext: boolean
 }
 
 /** Looks at a registry while a run goes on, in which none of its prompts may change. */
@@ -89,7 +91,8 @@ async function watchLog(log: RegistryLog, from: number | undefined): Promise<Ali
 }
 
 /** Whether a change may have altered what the run got when it asked for this prompt. */
-function concerns(change: Change, { name, version, aliases }: Watched): boolean {
+function concerns(change: Change, prompt: Watched): boolean {
+  const { name, version, aliases } = prompt
   const { kind, alias = '', from, to } = change
   if (kind === 'prompt.renamed') return change.prompt === name || change.newName === name
   if (change.prompt !== name) return false
@@ -106,12 +109,15 @@ function concerns(change: Change, { name, version, aliases }: Watched): boolean 
     case 'alias.removed':
       return aliases.includes(alias)
     case 'alias.moved':
-      // Nothing can have been answered by an alias that was not set, unless another one would have stood in.
-      return aliases.includes(alias) && !(from === undefined && to === version && aliases.length === 1)
+      return aliases.includes(alias) && !isFirstSet(prompt, from, to)
     default:
       return false
   }
 }
+
+/** Before its only alias was set nothing answered for this prompt: a target that seeds what is new changes nothing. */
+const isFirstSet = ({ version, aliases, hasNext }: Watched, from?: number, to?: number): boolean =>
+  from === undefined && to === version && aliases.length === 1 && !hasNext
 
 function describe({ kind, alias, from, to, newName, seq }: Change): string {
   const says = (version: number | undefined) => (version === undefined ? 'unset' : `v${version}`)
@@ -152,18 +158,17 @@ async function watchStates(registry: EvalRegistry, before?: States): Promise<Ali
 }
 
 function difference(
-  { version, aliases }: Watched,
+  prompt: Watched,
   before: States[string] | undefined,
   now: States[string] | undefined,
 ): string | undefined {
   if (now === undefined) return 'it is gone'
   if (before !== undefined && before.createdAt !== now.createdAt) return 'it was deleted and made anew'
-  for (const alias of aliases) {
+  for (const alias of prompt.aliases) {
     const [then, after] = [before, now].map((state) =>
       alias === 'latest' ? state?.latestVersion : state?.aliases[alias],
     )
-    const isFirst = then === undefined && after === version && aliases.length === 1
-    if (then === after || isFirst) continue
+    if (then === after || isFirstSet(prompt, then, after)) continue
     const says = (one: number | undefined) => (one === undefined ? 'nothing' : `v${one}`)
     return `${alias} said ${says(then)} before the run and says ${says(after)} after it`
   }

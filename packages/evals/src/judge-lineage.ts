@@ -38,7 +38,7 @@ export async function traceJudge(
     const unknown = await unknownProblems(name, lineage, registry)
     problems.push(...unknown.map((problem) => `${judges}: ${problem}`))
     if (!isKey(`judge_digest.${name}`)) problems.push(`no param can be named after ${judges}`)
-    watched.push({ name, version, aliases: alias === undefined ? [] : [alias] })
+    watched.push({ name, version, aliases: alias === undefined ? [] : [alias], hasNext: false })
     // When the judge resolved it is not known, so the age of a cache says nothing: what the alias says does.
     const now =
       alias === undefined || source === 'registry' ? version : await versionOf(name, alias, registry)

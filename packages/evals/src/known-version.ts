@@ -9,10 +9,12 @@ export async function unknownProblems(
 ): Promise<string[]> {
   const known = await answered(
     registry.load(name, { version }).catch((error: unknown) => {
-      if (isAbsence(error) || hasCode(error, 'DIGEST_MISMATCH')) return undefined
+      if (hasCode(error, 'DIGEST_MISMATCH')) return 'changed'
+      if (isAbsence(error)) return undefined
       throw error
     }),
   )
+  if (known === 'changed') return [`version ${version} of ${name} was changed after it was registered`]
   if (!known) return [`the registry knows no version ${version} of ${name}`]
   return known.digest === digest ? [] : [`version ${version} of ${name} has another text in the registry`]
 }

@@ -82,7 +82,7 @@ export async function traceLineage(results: readonly CaseResult[], rules: Lineag
     if (grouped(used, textOf).size > 1) mixed.add(name)
     problems.push(...usedProblems(name, used, rules))
     if (version > 0) problems.push(...(await unknownProblems(name, lineage, rules.registry)))
-    if (version > 0) watched.push({ name, version, aliases: answering(alias, rules.promptAlias) })
+    if (version > 0) watched.push({ name, version, ...answering(alias, rules.promptAlias) })
     if (!isKey(`prompt_digest.${name}`))
       problems.push(
         `no param can be named after ${JSON.stringify(name.slice(0, 100))}: the run cannot say that it used it`,
@@ -107,9 +107,15 @@ export async function traceLineage(results: readonly CaseResult[], rules: Lineag
 }
 
 /** Of a chain: the alias that answered, and those that would have, had they been set. */
-function answering(alias: string | undefined, chain: readonly string[]): readonly string[] {
-  if (alias === undefined) return []
-  return chain.includes(alias) ? chain.slice(0, chain.indexOf(alias) + 1) : [alias]
+function answering(
+  alias: string | undefined,
+  chain: readonly string[],
+): Pick<Watched, 'aliases' | 'hasNext'> {
+  if (alias === undefined) return { aliases: [], hasNext: false }
+  const place = chain.indexOf(alias)
+  return place < 0
+    ? { aliases: [alias], hasNext: false }
+    : { aliases: chain.slice(0, place + 1), hasNext: place + 1 < chain.length }
 }
 
 type Group<T> = [T, ...T[]]
