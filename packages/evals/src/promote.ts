@@ -64,11 +64,9 @@ export async function promote(options: PromoteOptions, deps: PromoteDeps): Promi
         ...known.notes,
         `${to} of ${name} is unset: there is nothing to compare with, so thresholds alone decide`,
       ]
-    if (baseline?.version === candidate.version) return { ...base, ...known, ...(await alreadyThere()) }
     const place: Place = { name, from, to, candidate, baseline }
-    if (force) return { ...base, ...known, ...(await moveByForce(place)) }
-    refuseOddities(place)
-    return { ...base, ...known, ...(await moveByEvidence(place)) }
+    const outcome = await outcomeOf(place)
+    return { ...base, ...known, ...outcome }
   } catch (error) {
     if (!isExpected(error)) throw error
     return {
@@ -81,6 +79,13 @@ export async function promote(options: PromoteOptions, deps: PromoteDeps): Promi
   }
 
   type Outcome = Pick<Promotion, 'outcome' | 'exitCode'> & Partial<Promotion>
+
+  async function outcomeOf(place: Place): Promise<Outcome> {
+    if (place.baseline?.version === place.candidate.version) return alreadyThere()
+    if (force) return moveByForce(place)
+    refuseOddities(place)
+    return moveByEvidence(place)
+  }
 
   async function moveByEvidence(place: Place): Promise<Outcome> {
     if (options.suites.length === 0)
