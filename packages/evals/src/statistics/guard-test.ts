@@ -54,19 +54,21 @@ export function createGuardTest({ margin, alpha = 0.05 }: GuardOptions): GuardTe
     new: { count: 0, total: 0 },
     main: { count: 0, total: 0 },
   }
-  const stakes = BOLDNESS.map(() => 1 / BOLDNESS.length)
+  // As logarithms: a stake that a long good time has made tiny must be able to grow again.
+  const logStakes = BOLDNESS.map(() => -Math.log(BOLDNESS.length))
   let pairs = 0
   let highest = 1
 
   /** `loss`: main less new, in −1 … 1. Not worse: its mean is the margin or less. */
   function bet(loss: number): void {
-    for (const [i, boldness] of BOLDNESS.entries())
-      stakes[i] = (stakes[i] as number) * (1 + (boldness / (1 + margin)) * (loss - margin))
+    let stake = 0
+    for (const [i, boldness] of BOLDNESS.entries()) {
+      const log = (logStakes[i] as number) + Math.log1p((boldness / (1 + margin)) * (loss - margin))
+      logStakes[i] = log
+      stake += Math.exp(log)
+    }
     pairs++
-    highest = Math.max(
-      highest,
-      stakes.reduce((sum, stake) => sum + stake, 0),
-    )
+    highest = Math.max(highest, stake)
   }
 
   const summary = (arm: Arm): ArmSummary => {

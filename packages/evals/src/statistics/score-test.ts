@@ -1,4 +1,4 @@
-import { bisect } from './bisect.ts'
+import { crossing } from './crossing.ts'
 import { upperQuantile, upperTail } from './normal.ts'
 
 /** Pairs of yes and no, counted: `better` are those where only the candidate says yes, `worse` where only the baseline does. */
@@ -42,8 +42,8 @@ export function scoreBounds(
 ): { readonly lower: number; readonly upper: number } {
   const z = upperQuantile(alpha)
   return {
-    lower: bisect((difference) => scoreStatistic(pairs, difference) - z, -1, 1),
-    upper: bisect((difference) => scoreStatistic(pairs, difference) + z, -1, 1),
+    lower: crossing((difference) => scoreStatistic(pairs, difference) - z, -1, 1),
+    upper: crossing((difference) => scoreStatistic(pairs, difference) + z, -1, 1),
   }
 }
 
