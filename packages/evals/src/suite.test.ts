@@ -59,7 +59,7 @@ describe('a suite', () => {
       rule: 'an unknown scorer',
       from: '  - contains',
       to: '  - containz',
-      error: 'tone.yaml:9: scorers[2]: unknown scorer "containz"; there are contains, excludes',
+      error: 'tone.yaml:9: scorers[2]: unknown scorer "containz"; there are equals, contains, excludes',
     },
     {
       rule: 'a wrong option of a scorer',

@@ -213,7 +213,7 @@ const TABLE: Record<string, readonly Row[]> = {
       says: 'It is `0 9 * * MON-FRI`.',
       score: 1,
     },
-    { rule: 'in the text itself', expected: '*/5 * * * *', says: 'Use 0/5 * * * * for that', score: 1 },
+    { rule: 'in the text itself', expected: '*/5 * * * *', says: 'Use 0-59/5 * * * * for that.', score: 1 },
     {
       rule: 'another time',
       expected: '0 9 * * *',
