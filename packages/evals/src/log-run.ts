@@ -49,8 +49,9 @@ export async function logRun(run: TrackedRun, outcome: RunOutcome): Promise<void
     ...caseTags(ids),
   })
   await run.logParams(lineageParams(lineage, model))
+  // First what is about the whole run: MLflow's UI shows metrics in the order in which they came.
+  await run.logMetrics({ ...metrics, ...totals(outcome) }, endedAt)
   await run.logPoints(casePoints(cases, ids, endedAt))
-  await run.logMetrics({ ...totals(outcome), ...metrics }, endedAt)
   if (await run.logArtifact(CASE_TABLE, caseTable(cases))) await run.setTags(tableTag())
   await run.finish(status, endedAt)
 }
