@@ -10,7 +10,9 @@ export function support({ trackingUri, env }: TargetSetup): Target {
   const registry = createRegistry({ trackingUri, env, strict: true, cacheTtlSeconds: 0, timeoutMs: 10_000 })
   return {
     async run({ input = '', context = {} }, { promptAlias, model = 'scripted-1' }) {
-      const names = Array.isArray(context.prompts) ? context.prompts.map(String) : ['support']
+      const names = Array.isArray(context.prompts)
+        ? context.prompts.map(String)
+        : [env.DEMO_PROMPT ?? 'support']
       const set = await registry.loadSet(names, { alias: promptAlias, maxAgeMs: 0 })
       const rules = names.map((name) => String(set.get(name).template)).join('\n')
       const output = answer(rules, input)
