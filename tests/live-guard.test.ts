@@ -1,0 +1,197 @@
+import type { Registry } from '@promptkeep/client'
+import { type Admin, createAdmin } from '@promptkeep/client/admin'
+import { createEvalDeps, createLiveMetric, type EvalDeps, type LiveMetric } from '@promptkeep/evals'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { mlflowSkip, startMlflow } from './support/mlflow.ts'
+import { openRegistry, promptkeep } from './support/promotion.ts'
+import { startRegistry } from './support/registry.ts'
+import { startTokenRegistry, type TokenRegistry } from './support/token-registry.ts'
+
+/** Observations lie a moment back: the guard leaves out what is too young to be complete. */
+const LATER_MS = 10_000
+
+interface World {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+function guarding(where: string, start: () => Promise<World>, skip: string | false = false): void {
+  describe.skipIf(skip)(`promptkeep guard on ${where} ${skip || ''}`, { timeout: 120_000 }, () => {
+    let world: World
+    let registry: Registry
+    let admin: Admin
+    let deps: EvalDeps
+    let name = ''
+    let count = 0
+
+    beforeAll(async () => {
+      world = await start()
+      registry = openRegistry(world.url)
+      admin = createAdmin({ trackingUri: world.url, env: {} })
+      deps = createEvalDeps({ registry, trackingUri: world.url, env: {} })
+    }, 120_000)
+    afterAll(async () => {
+      await registry?.close()
+      await world?.stop()
+    })
+    beforeEach(async () => {
+      name = `opening-${++count}`
+      await registry.register({ name, template: 'Be kind.' })
+      await registry.register({ name, template: 'Be brief.' })
+      await registry.setAlias(name, 'production', 1)
+    })
+
+    const split = () => admin.rollout({ name, weights: { 1: 50, 2: 50 }, reason: 'a look' })
+    const open = (): LiveMetric =>
+      createLiveMetric({ metric: 'thumbs_up', tracking: deps.tracking, now: Date.now })
+    const guard = (...flags: string[]) =>
+      promptkeep(
+        '/',
+        { MLFLOW_TRACKING_URI: world.url },
+        ['guard', name, '--metric', 'thumbs_up', '--margin', '0.05', '--once', ...flags],
+        { now: () => Date.now() + LATER_MS },
+      )
+    const weights = async () => (await registry.load(name)).tags['promptkeep.rollout.production']
+
+    /** Of each version: every `of`th observation is a 1. */
+    async function observe(
+      metric: LiveMetric,
+      number: number,
+      of: Readonly<Record<1 | 2, number>>,
+    ): Promise<void> {
+      for (const version of [1, 2] as const) {
+        const { digest } = await registry.load(name, { version })
+        for (let i = 0; i < number; i++)
+          metric.observe({ name, version, digest }, i % of[version] === 0 ? 1 : 0)
+      }
+      await metric.flush()
+    }
+
+    it('says nothing while there is no rollout', async () => {
+      expect(await guard()).toMatchObject({ code: 0, out: '' })
+    })
+
+    it('cannot tell without observations', async () => {
+      await split()
+      expect(await guard()).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('no observation of thumbs_up for'),
+      })
+    })
+
+    it('leaves one alone that is as good', async () => {
+      await split()
+      const metric = open()
+      await observe(metric, 300, { 1: 2, 2: 2 })
+      expect(await guard()).toMatchObject({
+        code: 0,
+        out: expect.stringContaining('v2 0.5 (n 300), v1 0.5 (n 300)'),
+      })
+      expect(await weights()).toBe('{"2":50}')
+      await metric.close()
+    })
+
+    it('ends it when the new version is worse, says why, and comes to it in two sittings as in one', async () => {
+      await registry.load(name) // the rollout begins after the first observations, which do not count
+      const before = open()
+      await observe(before, 50, { 1: 50, 2: 1 })
+      await before.close()
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await split()
+      const first = open()
+      await observe(first, 20, { 1: 1, 2: 5 })
+      const early = await guard('--json')
+      expect(early.code).toBe(0)
+      const looked = JSON.parse(early.out)
+      expect(looked).toMatchObject({
+        state: 'watching',
+        arms: [{ version: 2, pairs: 20, seen: { count: 20 } }],
+      })
+      // The same again: nothing counts twice.
+      expect(JSON.parse((await guard('--json')).out).arms).toEqual(looked.arms)
+      await first.close()
+      const second = open() // another process
+      await observe(second, 40, { 1: 1, 2: 5 })
+      await second.close()
+      const { code, out } = await guard()
+      expect({ code, out }).toMatchObject({ code: 1, out: expect.stringContaining('ROLLED BACK') })
+      expect(await weights()).toBeUndefined()
+      const { items } = await admin.changes({ prompt: name, alias: 'production', kinds: ['rollout.changed'] })
+      expect(items[0]?.reason).toMatch(
+        /^live guard: thumbs_up of v2 is 0\.2 \(n 60\), of v1 1 \(n 60\): worse by more than 0\.05 \(stake [\d.]+ of 20 after 60 pairs/,
+      )
+      expect(await guard()).toMatchObject({ code: 0, out: '' })
+    })
+  })
+}
+
+guarding('our server', startRegistry)
+guarding('stock MLflow', startMlflow, mlflowSkip)
+
+describe('promptkeep guard', () => {
+  let server: TokenRegistry
+  beforeAll(async () => {
+    server = await startTokenRegistry()
+  })
+  afterAll(() => server?.stop())
+
+  it('ends a rollout that a policy guards, as a promoter, by bringing back what was before it', async () => {
+    const name = 'opening'
+    const registry = openRegistry(server.url, server.tokens.admin)
+    const env = { MLFLOW_TRACKING_TOKEN: server.tokens.admin }
+    const admin = createAdmin({ trackingUri: server.url, env })
+    for (const template of ['Be kind.', 'Be brief.']) await registry.register({ name, template })
+    await registry.setAlias(name, 'production', 1)
+    await admin.policies.set({
+      alias: 'production',
+      roles: ['promoter'],
+      reasonRequired: true,
+      evidenceRequired: true,
+    })
+    await admin.rollout({ name, weights: { 1: 90, 2: 10 }, reason: 'a look', force: true })
+    await admin.rollout({ name, weights: { 1: 50, 2: 50 }, reason: 'more', force: true })
+    const asEvaluator = { MLFLOW_TRACKING_TOKEN: server.tokens.evaluator }
+    const { tracking } = createEvalDeps({ registry, trackingUri: server.url, env: asEvaluator })
+    const metric = createLiveMetric({ metric: 'thumbs_up', tracking, now: Date.now })
+    for (const version of [1, 2]) {
+      const { digest } = await registry.load(name, { version })
+      for (let i = 0; i < 60; i++) metric.observe({ name, version, digest }, version === 1 ? 1 : 0)
+    }
+    await metric.close()
+    const guard = (role: 'reader' | 'promoter') =>
+      promptkeep(
+        '/',
+        { MLFLOW_TRACKING_URI: server.url, MLFLOW_TRACKING_TOKEN: server.tokens[role] },
+        ['guard', name, '--metric', 'thumbs_up', '--interval', '1s'],
+        { now: () => Date.now() + LATER_MS },
+      )
+    // Who may not end it must not go on as if it watched.
+    expect(await guard('reader')).toMatchObject({ code: 2, err: expect.stringContaining('error:') })
+    expect(await guard('promoter')).toMatchObject({ code: 1, out: expect.stringContaining('ROLLED BACK') })
+    expect((await registry.load(name)).tags['promptkeep.rollout.production']).toBeUndefined()
+    const { items } = await admin.changes({ prompt: name, alias: 'production', limit: 1 })
+    expect(items[0]).toMatchObject({
+      actor: 'promoter',
+      restores: expect.any(Number),
+      reason: expect.stringContaining('live guard'),
+    })
+    await registry.close()
+  })
+
+  it('refuses a margin, and a metric that is none', async () => {
+    const run = (...flags: string[]) =>
+      promptkeep('/', { MLFLOW_TRACKING_URI: server.url, MLFLOW_TRACKING_TOKEN: server.tokens.reader }, [
+        'guard',
+        'opening',
+        ...flags,
+      ])
+    expect(await run()).toMatchObject({ code: 2, err: expect.stringContaining('--metric is missing') })
+    expect(await run('--metric', 'm', '--margin', '5')).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--margin'),
+    })
+    expect(await run('--metric', 'm', '--once', '--tracking-uri', 'http://127.0.0.1:1')).toMatchObject({
+      code: 2,
+    })
+  })
+})
