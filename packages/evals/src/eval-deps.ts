@@ -1,5 +1,6 @@
 import { DEFAULT_TRACKING_URI, type Json } from '@promptkeep/client'
 import { createAdmin, createHttp, readConnection } from '@promptkeep/client/admin'
+import type { RegistryLog } from './alias-watch.ts'
 import type { EvalRegistry } from './aliases.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { type Git, systemGit } from './git.ts'
@@ -9,6 +10,8 @@ import { type ArtifactCall, createTracking, type MlflowCall } from './tracking.t
 export interface EvalDepsOptions {
   /** Asked for aliases and versions: strict and without a cache, so that what it says is so now. */
   readonly registry: EvalRegistry
+  /** The registry's changes. Default: those of the server at `trackingUri`. */
+  readonly log?: RegistryLog
   /** Tracking server, and the registry that the target is told. Default `MLFLOW_TRACKING_URI`, then `http://127.0.0.1:5055`. */
   readonly trackingUri?: string | undefined
   /** Default `process.env`. */
@@ -33,7 +36,7 @@ export function createEvalDeps(options: EvalDepsOptions): EvalDeps {
   const http = createHttp({ connection: connectionTo(trackingUri, env), fetch, random: Math.random })
   return {
     registry,
-    log: createAdmin({ trackingUri, env, fetch, now }),
+    log: options.log ?? createAdmin({ trackingUri, env, fetch, now }),
     tracking: createTracking(mlflowCall(http), artifactCall(http)),
     trackingUri,
     experiment: env.MLFLOW_EXPERIMENT_NAME || 'promptkeep-evals',

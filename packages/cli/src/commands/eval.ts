@@ -18,7 +18,13 @@ import {
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { ExitCode, Io } from '../io.ts'
-import { printJson, type RegistryFlags, registryCommand, withRegistry } from '../registry-command.ts'
+import {
+  openAdmin,
+  printJson,
+  type RegistryFlags,
+  registryCommand,
+  withRegistry,
+} from '../registry-command.ts'
 import { createStyle, printable } from '../style.ts'
 
 interface Flags extends RegistryFlags {
@@ -66,6 +72,7 @@ export const evalCommand = (io: Io): Command =>
         void io.untilStopped().then(() => stop.abort())
         const deps = createEvalDeps({
           registry,
+          log: openAdmin(io, flags),
           trackingUri: flags.trackingUri,
           env: io.env,
           now: io.now,

@@ -19,17 +19,17 @@ interface GuardFlags extends RegistryFlags {
 export const guard = (io: Io): Command =>
   registryCommand(
     'guard',
-    'Watch a rollout by a metric that apps log, and end it when a version is worse',
+    'Judge a rollout by a metric that apps log, and end it when a version is worse',
     'guard memory --alias production --metric thumbs_up --margin 0.05',
     'guard memory --metric thumbs_up --once',
   )
     .argument('<name>', 'prompt')
-    .option('--alias <alias>', 'the alias that is shared', aliasName('--alias'), 'production')
-    .option('--metric <name>', 'the metric: observations from 0 to 1, more is better')
-    .option('--margin <difference>', 'how much worse is still good enough, above 0 and below 1', share, 0.05)
-    .option('--experiment <name>', 'the MLflow experiment that apps log to', LIVE_EXPERIMENT)
-    .option('--interval <time>', 'look this often', duration('--interval'), 60)
-    .option('--once', 'look once')
+    .option('--alias <alias>', 'judge the rollout of this alias', aliasName('--alias'), 'production')
+    .option('--metric <name>', 'judge by this metric: observations from 0 to 1, more is better')
+    .option('--margin <difference>', 'let a version be this much worse, above 0 and below 1', share, 0.05)
+    .option('--experiment <name>', 'read what apps log to this MLflow experiment', LIVE_EXPERIMENT)
+    .option('--interval <time>', 'ask this often', duration('--interval'), 60)
+    .option('--once', 'ask once, and end')
     .addHelpText(
       'after',
       '\nExit codes: 0 the rollout ended, or is fine so far (--once); 1 rolled back; 2 cannot tell.',

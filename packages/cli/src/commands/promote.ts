@@ -39,9 +39,9 @@ export const promoteCommand = (io: Io): Command =>
     'promote memory --force --reason "the old one leaks names"',
   )
     .argument('<name>', 'prompt')
-    .option('--from <alias>', 'the alias that names the candidate', aliasName('--from'), 'experiment')
-    .option('--to <alias>', 'the alias that it is to have', aliasName('--to'), 'production')
-    .option('--evals <folder>', 'the folder of suites; those with core: true judge', 'evals')
+    .option('--from <alias>', 'take the candidate from this alias', aliasName('--from'), 'experiment')
+    .option('--to <alias>', 'give it this alias', aliasName('--to'), 'production')
+    .option('--evals <folder>', 'judge by the suites of this folder that say core: true', 'evals')
     .option('--suite <name...>', 'judge by these instead: names in the folder, or manifests')
     .option(
       '--max-age <time>',
@@ -49,10 +49,10 @@ export const promoteCommand = (io: Io): Command =>
       duration('--max-age'),
     )
     .option('--rerun', 'run every suite anew, whatever runs there are')
-    .option('--no-run', 'only read the runs that are there')
+    .option('--no-run', 'read the runs that are there, and run none')
     .option('--reason <text>', 'keep this in the history, before the summary of the evidence')
-    .option('--force', 'move it without evidence: needs --reason, and is recorded as forced')
-    .option('--dry-run', 'decide by the runs that are there; run, move and write nothing')
+    .option('--force', 'put it there without evidence; needs --reason, and is recorded as forced')
+    .option('--dry-run', 'say what the runs that are there would decide; run, move and write nothing')
     .option('--markdown <file>', 'write what it came to as Markdown, fit for a pull request')
     .addHelpText(
       'after',

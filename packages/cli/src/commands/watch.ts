@@ -25,18 +25,18 @@ export const watchCommand = (io: Io): Command =>
     'watch --promote',
     'watch --once',
   )
-    .option('--alias <alias>', 'whoever gets this is judged', aliasName('--alias'), 'experiment')
-    .option('--to <alias>', 'what it is compared with, and promoted to', aliasName('--to'), 'production')
-    .option('--evals <folder>', 'the folder of suites; those with core: true judge', 'evals')
-    .option('--suite <name...>', 'judge by these instead: names in the folder, or manifests')
-    .option('--max-age <time>', 'a run of this age still counts (default: 24h)', duration('--max-age'))
+    .option('--alias <alias>', 'judge whatever gets this alias', aliasName('--alias'), 'experiment')
     .option(
-      '--interval <time>',
-      'look this often, beside what the registry tells',
-      duration('--interval'),
-      30,
+      '--to <alias>',
+      'compare with what has this alias, and promote to it',
+      aliasName('--to'),
+      'production',
     )
-    .option('--promote', 'promote a candidate that passes')
+    .option('--evals <folder>', 'judge by the suites of this folder that say core: true', 'evals')
+    .option('--suite <name...>', 'judge by these instead: names in the folder, or manifests')
+    .option('--max-age <time>', 'let a run of this age still count (default: 24h)', duration('--max-age'))
+    .option('--interval <time>', 'ask this often, beside what the registry tells', duration('--interval'), 30)
+    .option('--promote', 'give a candidate that passes the alias of --to')
     .option('--once', 'judge what waits now, and end')
     .addHelpText(
       'after',
