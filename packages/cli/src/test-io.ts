@@ -74,7 +74,14 @@ function adminOf(transport: MemoryTransport): Admin {
   return {
     address: transport.address,
     capabilities: (limits) => transport.capabilities(limits),
-    changes: ({ prompt = '', ...page } = {}, limits) => transport.changes(prompt, page, limits),
+    async changes({ prompt, ...page } = {}, limits) {
+      if (prompt !== undefined) return transport.changes(prompt, page, limits)
+      const { items } = await transport.list({ limit: 1000 }, limits)
+      const all = await Promise.all(
+        items.map(({ name }) => transport.changes(name, { limit: 10_000 }, limits)),
+      )
+      return { items: all.flatMap((one) => one.items).sort((a, b) => (b.seq ?? 0) - (a.seq ?? 0)) }
+    },
     whoami: none,
     follow: () => {
       throw new Error('no server in this test')
