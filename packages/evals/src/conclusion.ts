@@ -2,7 +2,7 @@ import type { EvalReport } from './report.ts'
 
 /** What several runs that belong together say as one. */
 export interface Conclusion {
-  /** 0: every gate passed. 1: a gate failed. 2: no verdict, which outweighs a failed gate: it may hide one. */
+  /** 0: every gate passed, or every shard was run whole, which is no verdict yet. 1: a gate failed. 2: no verdict, which outweighs a failed gate: it may hide one. */
   readonly exitCode: 0 | 1 | 2
   /** Why there is no verdict although no run is `invalid`: which candidates none of them judged. Else empty. */
   readonly reasons: readonly string[]
@@ -17,6 +17,8 @@ type Judged = Pick<EvalReport, 'verdict' | 'candidates' | 'promptAlias'>
 export function concludeEvals(reports: readonly Judged[]): Conclusion {
   const verdicts = reports.map(({ verdict }) => verdict)
   if (verdicts.includes('invalid') || reports.length === 0) return { exitCode: 2, reasons: [] }
+  // What a part did not use another one may have: merged they are judged.
+  if (verdicts.includes('shard')) return { exitCode: 0, reasons: [] }
   const reasons = unjudged(reports)
   if (reasons.length > 0) return { exitCode: 2, reasons }
   return { exitCode: verdicts.includes('failed') ? 1 : 0, reasons }

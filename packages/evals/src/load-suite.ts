@@ -20,6 +20,12 @@ export interface EvalOptions {
   readonly passThreshold?: number | undefined
   /** An alias, a chain separated by commas, or `experiment` for experiment → production. Default `production`. */
   readonly promptAlias?: string | undefined
+  /** In place of the suite's own; ranges are the manifest's. */
+  readonly trials?: number | undefined
+  readonly retries?: number | undefined
+  readonly concurrency?: number | undefined
+  /** For one trial, in seconds. */
+  readonly timeoutSeconds?: number | undefined
 }
 
 /** A suite with everything that it names, read and checked; nothing was asked of any server. */
@@ -45,13 +51,39 @@ export async function loadSuite(
     throw new EvalFailure('CONFIGURATION', `a pass threshold is a number from 0 to 1, not ${passThreshold}`)
   }
   const promptAlias = parseAliasChain(options.promptAlias ?? 'production')
-  const suite = parseSuite(await readText(options.suite, 'suite'), options.suite)
+  const suite = withLimits(parseSuite(await readText(options.suite, 'suite'), options.suite), options)
   const path = options.dataset === undefined ? suite.dataset : resolve(options.dataset)
   const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
   const target = await loadTarget(suite.target, suite.path, deps)
   const [main, ...others] = suite.gates
   const threshold = passThreshold ?? main.threshold
   return { options, suite, dataset, target, gates: [{ ...main, threshold }, ...others], promptAlias }
+}
+
+const LIMITS = {
+  trials: [1, 100],
+  retries: [0, 10],
+  concurrency: [1, 64],
+  timeoutSeconds: [0.001, 3600],
+} as const
+
+/** The suite with what the options say of how it is run. */
+function withLimits(suite: Suite, options: EvalOptions): Suite {
+  for (const [key, [least, most]] of Object.entries(LIMITS)) {
+    const value = options[key as keyof typeof LIMITS]
+    if (value === undefined) continue
+    const isWhole = key === 'timeoutSeconds' || Number.isInteger(value)
+    if (!isWhole || !(value >= least && value <= most))
+      throw new EvalFailure('CONFIGURATION', `${key} is a number from ${least} to ${most}, not ${value}`)
+  }
+  const { trials, retries, concurrency, timeoutSeconds } = options
+  return {
+    ...suite,
+    trials: trials ?? suite.trials,
+    retries: retries ?? suite.retries,
+    concurrency: concurrency ?? suite.concurrency,
+    caseTimeoutMs: timeoutSeconds === undefined ? suite.caseTimeoutMs : timeoutSeconds * 1000,
+  }
 }
 
 async function readText(path: string, what: string): Promise<string> {

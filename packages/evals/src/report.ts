@@ -5,9 +5,10 @@ import type { Gate } from './suite.ts'
 
 /**
  * `invalid`: the run says nothing, for or against, about the prompts that it was to judge. `not-concerned`: none of
- * the prompts that it was to judge was used in it; another suite may have judged them (see `concludeEvals`).
+ * the prompts that it was to judge was used in it; another suite may have judged them (see `concludeEvals`). `shard`: a
+ * part of a run that went well; merged with the others it has a verdict.
  */
-export type Verdict = 'passed' | 'failed' | 'invalid' | 'not-concerned'
+export type Verdict = 'passed' | 'failed' | 'invalid' | 'not-concerned' | 'shard'
 
 export interface EvalReport {
   readonly suite: string
@@ -33,6 +34,8 @@ export interface EvalReport {
   readonly run: { readonly id: string; readonly experimentId: string; readonly experiment: string }
   readonly cases: readonly CaseResult[]
   readonly durationMs: number
+  /** `i/n` of a part. */
+  readonly shard?: string | undefined
 }
 
 /**

@@ -225,6 +225,7 @@ function sayOutcome(io: Io, flags: Flags, outcome: Outcome): void {
     failed: style.red,
     invalid: style.yellow,
     'not-concerned': style.dim,
+    shard: style.dim,
   }
   if ('error' in outcome) {
     io.err.write(
