@@ -7,12 +7,13 @@ import type { ScorerServices } from './services.ts'
 export interface Judgement {
   readonly score: number
   readonly reason: string
+  readonly metadata?: Readonly<Record<string, unknown>>
 }
 
-type Check = (answer: ScorerArgs) => Judgement
+type Check = (answer: ScorerArgs) => Judgement | Promise<Judgement>
 
 /** The part of a case that decides which checks it gets. */
-interface Expecting {
+export interface Expecting {
   readonly expected?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -23,6 +24,13 @@ export interface BoundScorer {
   readonly kind: string
   /** The key of a case's `expected` that it reads; absent when the suite says it all. */
   readonly expects?: string | undefined
+  /** It asks a judge: there is nothing to run without a model for one. */
+  readonly usesJudge?: boolean | undefined
+  /**
+   * What it needs from files, relative to the suite's; asked once, before any case is looked at. Absent: nothing.
+   * @throws {EvalFailure} `CONFIGURATION`
+   */
+  load?(suitePath: string): Promise<BoundScorer>
   /** What is wrong with this case's `expected`, as paths from the case; empty when it is fine. */
   issues(testCase: Expecting): Issue[]
   /** The scorer for one case; `undefined` when neither suite nor case ask it for anything. */
@@ -44,16 +52,18 @@ interface Definition<Options, Expected> {
   readonly expects: { readonly key: string; readonly schema: z.ZodType<Expected> }
   /** False: with these options it checks the same in every case. Default: always true. */
   readsCase?(options: Options): boolean
-  /** `undefined`: nothing to check. */
-  check(options: Options, expected: Expected | undefined): Check | undefined
+  /** Default false. */
+  readonly usesJudge?: boolean
+  /** What is wrong with a case's expectation beside these options, in words; `undefined`: nothing. */
+  problem?(options: Options, expected: Expected): string | undefined
+  /** `undefined`: nothing to check. Services are there when an answer is scored, not when a case is only looked at. */
+  check(options: Options, expected: Expected | undefined, services: ScorerServices): Check | undefined
 }
 
-const Named = z.looseObject({
-  name: z
-    .string()
-    .regex(/^[\w-]{1,100}$/, 'must be letters, digits, _ and -')
-    .optional(),
-})
+/** What a suite may call a scorer; `score.<name>` is its metric. */
+export const ScorerName = z.string().regex(/^[\w-]{1,100}$/, 'must be letters, digits, _ and -')
+
+const Named = z.looseObject({ name: ScorerName.optional() })
 
 /** Makes a kind out of what is particular to it: options, what a case may expect, and the check itself. */
 export function defineScorer<Options, Expected>(definition: Definition<Options, Expected>): ScorerKind {
@@ -73,15 +83,31 @@ export function defineScorer<Options, Expected>(definition: Definition<Options, 
         name,
         kind,
         expects: readsCase ? expects.key : undefined,
+        ...(definition.usesJudge ? { usesJudge: true } : {}),
         issues(testCase) {
+          const at = ['expected', expects.key]
           const expected = read(testCase)
-          return expected.success ? [] : issuesOf(expected.error, ['expected', expects.key])
+          if (!expected.success) return issuesOf(expected.error, at)
+          if (expected.data === undefined) return []
+          const message = definition.problem?.(parsed.data as Options, expected.data)
+          return message === undefined ? [] : [{ path: at, message }]
         },
-        forCase(testCase) {
-          const check = definition.check(parsed.data as Options, read(testCase).data)
-          return check && ((answer): Score => ({ name, ...check(answer) }))
+        forCase(testCase, services = {}) {
+          const check = definition.check(parsed.data as Options, read(testCase).data, services)
+          const named = (judgement: Judgement): Score => ({ name, ...judgement })
+          return (
+            check &&
+            ((answer) => {
+              const judged = check(answer)
+              return judged instanceof Promise ? judged.then(named) : named(judged)
+            })
+          )
         },
       }
     },
   }
 }
+
+/** Whether a suite has to be given a judge model. */
+export const needsJudge = ({ scorers }: { readonly scorers: readonly BoundScorer[] }): boolean =>
+  scorers.some(({ usesJudge }) => usesJudge)
