@@ -17,6 +17,7 @@ export {
 } from './eval-run.ts'
 export { type Git, systemGit } from './git.ts'
 export { type GuardEnd, type GuardRun, guardRollout } from './guard-rollout.ts'
+export { createJudge, type JudgeDeps } from './judge.ts'
 export type { Candidate, RunLineage, UsedPrompt } from './lineage.ts'
 export {
   createLiveGuard,
@@ -35,7 +36,17 @@ export { formatPromotion, type Promotion, promotionMarkdown, type SuiteJudgement
 export { type EvalReport, formatReport, type Verdict } from './report.ts'
 export { type EvalDeps, type Progress, runEval, runSuite } from './run-eval.ts'
 export type { CaseResult, CaseStatus } from './runner.ts'
+export { needsJudge } from './scorers/define-scorer.ts'
+export {
+  type FunctionScorer,
+  type ModuleScore,
+  type ModuleScorer,
+  type ModuleScorerArgs,
+  type ModuleScorerFactory,
+  scoreBy,
+} from './scorers/module-scorer.ts'
 export type { Score, Scorer, ScorerArgs } from './scorers/scorer.ts'
+export type { Judge, JudgeOpinion, JudgeQuestion, JudgeUsage } from './scorers/services.ts'
 export type { Gate, Suite } from './suite.ts'
 export type * from './target.ts'
 export type * from './tracking-port.ts'

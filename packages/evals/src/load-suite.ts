@@ -51,13 +51,20 @@ export async function loadSuite(
     throw new EvalFailure('CONFIGURATION', `a pass threshold is a number from 0 to 1, not ${passThreshold}`)
   }
   const promptAlias = parseAliasChain(options.promptAlias ?? 'production')
-  const suite = withLimits(parseSuite(await readText(options.suite, 'suite'), options.suite), options)
+  const parsed = parseSuite(await readText(options.suite, 'suite'), options.suite)
+  const suite = withLimits(await withModules(parsed), options)
   const path = options.dataset === undefined ? suite.dataset : resolve(options.dataset)
   const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
   const target = await loadTarget(suite.target, suite.path, deps)
   const [main, ...others] = suite.gates
   const threshold = passThreshold ?? main.threshold
   return { options, suite, dataset, target, gates: [{ ...main, threshold }, ...others], promptAlias }
+}
+
+/** The suite with the scorers that stand in modules of their own. */
+async function withModules(suite: Suite): Promise<Suite> {
+  const scorers = await Promise.all(suite.scorers.map((scorer) => scorer.load?.(suite.path) ?? scorer))
+  return { ...suite, scorers }
 }
 
 const LIMITS = {

@@ -3,6 +3,7 @@ import type { ScorerKind } from './define-scorer.ts'
 import { extraction } from './extraction.ts'
 import { judge } from './judge.ts'
 import { blocked, cost, latency } from './limits.ts'
+import { moduleScorer } from './module-scorer.ts'
 import { contains, excludes, length } from './text.ts'
 import { delegation, toolCalls } from './tool-calls.ts'
 import { equals, json, regex, similarity } from './values.ts'
@@ -24,4 +25,5 @@ export const SCORER_KINDS: readonly ScorerKind[] = [
   extraction,
   cron,
   judge,
+  moduleScorer,
 ]

@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { register } from 'tsx/esm/api'
 import { EvalFailure, messageOf } from '../errors.ts'
+import { importNamed } from '../import-module.ts'
 import type { Target, TargetExport, TargetSetup } from '../target.ts'
 import type { LoadedTarget } from './load-target.ts'
 
@@ -12,38 +9,10 @@ import type { LoadedTarget } from './load-target.ts'
  * @throws {EvalFailure} `CONFIGURATION`: no such file, no such export, or the module fails as it loads.
  */
 export async function loadModuleTarget(spec: string, suitePath: string): Promise<LoadedTarget> {
-  const [file = '', name = 'target'] = spec.split('#')
-  const path = resolve(dirname(suitePath), file)
-  if (!existsSync(path)) throw new EvalFailure('CONFIGURATION', `target ${spec}: there is no ${path}`)
-  const exports = await importModule(path, spec)
-  const found = exports[name]
+  const named = await importNamed(spec, { fromPath: suitePath, what: 'target', usualName: 'target' })
+  const { name, value: found, exports } = named
   if (!isTargetExport(found)) throw new EvalFailure('CONFIGURATION', noTarget(spec, name, exports))
   return { open: (setup) => openModule(spec, found, setup) }
-}
-
-/**
- * Lets this process import TypeScript from now on. A hook of the loader is the process's own and is set once: this
- * package's only module-level state. Not tsx's `tsImport`, which would give every target copies of all its modules:
- * libraries that keep state for the process, as the agents' SDK does, then meet objects of another copy.
- */
-const allowTypeScript = once(() => register())
-
-async function importModule(path: string, spec: string): Promise<Readonly<Record<string, unknown>>> {
-  allowTypeScript()
-  try {
-    return await import(pathToFileURL(path).href)
-  } catch (error) {
-    const message = `target ${spec} cannot be loaded: ${messageOf(error)}`
-    throw new EvalFailure('CONFIGURATION', message, { cause: error })
-  }
-}
-
-function once(work: () => unknown): () => void {
-  let isDone = false
-  return () => {
-    if (!isDone) work()
-    isDone = true
-  }
 }
 
 async function openModule(spec: string, found: TargetExport, setup: TargetSetup): Promise<Target> {
