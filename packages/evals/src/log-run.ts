@@ -20,11 +20,7 @@ export interface RunOutcome {
   readonly reasons: readonly string[]
   /** `i/n` of a part, which is no evidence by itself. */
   readonly shard?: string | undefined
-  /** Of the judge's draws, 0…1, when one was asked. */
-  readonly judgeAgreement?: number | undefined
   readonly status: RunStatus
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number
   /** When the last case was over, in milliseconds since the epoch. */
   readonly endedAt: number
 }
@@ -50,19 +46,8 @@ export async function logRun(run: TrackedRun, outcome: RunOutcome): Promise<void
   })
   await run.logParams(lineageParams(lineage, model))
   // First what is about the whole run: MLflow's UI shows metrics in the order in which they came.
-  await run.logMetrics({ ...metrics, ...totals(outcome) }, endedAt)
+  await run.logMetrics(metrics, endedAt)
   await run.logPoints(casePoints(cases, ids, endedAt))
   if (await run.logArtifact(CASE_TABLE, caseTable(cases))) await run.setTags(tableTag())
   await run.finish(status, endedAt)
-}
-
-/** What the whole run took. Its cost is known when that of every trial is. */
-function totals({ cases, startedAt, endedAt, judgeAgreement }: RunOutcome): Metrics {
-  const costs = cases.filter(({ status }) => status !== 'not-run').map(({ costUsd }) => costUsd)
-  const isPriced = costs.length > 0 && !costs.includes(undefined)
-  return {
-    duration_ms: endedAt - startedAt,
-    ...(isPriced ? { cost_usd: costs.reduce<number>((sum, cost) => sum + (cost ?? 0), 0) } : {}),
-    ...(judgeAgreement === undefined ? {} : { judge_agreement: judgeAgreement }),
-  }
 }

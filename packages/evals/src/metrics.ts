@@ -11,7 +11,7 @@ export type Metrics = Readonly<Record<string, number>>
 /**
  * Counts of trials, `pass_rate` and the mean of every scorer as `score.<name>`: trials are averaged inside a case first, then
  * the cases by their weights. An error counts as not passed and is in no mean. `pass_rate` is absent while a trial was not run:
- * a part of a dataset has no rate. `cost_usd` is there when every trial's cost is known.
+ * a part of a dataset has no rate. `cost_usd` is there when every trial's cost is known, `cached` when some answer was an earlier run's.
  */
 export function measure(results: readonly CaseResult[]): Metrics {
   const count = (wanted: CaseResult['status']): number =>
@@ -24,11 +24,14 @@ export function measure(results: readonly CaseResult[]): Metrics {
     errors: count('error'),
     not_run: count('not-run'),
   }
-  const costs = results.flatMap(({ costUsd }) => costUsd ?? [])
+  const costs = results.filter(({ status }) => status !== 'not-run').map(({ costUsd }) => costUsd)
+  const isPriced = costs.length > 0 && !costs.includes(undefined)
+  const cached = results.filter(({ isCached }) => isCached).length
   return {
     ...meanScores(results, counts.not_run === 0),
     ...counts,
-    ...(costs.length > 0 ? { cost_usd: costs.reduce((sum, cost) => sum + cost, 0) } : {}),
+    ...(isPriced ? { cost_usd: costs.reduce<number>((sum, cost) => sum + (cost ?? 0), 0) } : {}),
+    ...(cached > 0 ? { cached } : {}),
   }
 }
 

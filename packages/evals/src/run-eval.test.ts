@@ -97,14 +97,11 @@ describe('a run', () => {
   it('passes, and leaves its record', async () => {
     const report = await run({}, { model: 'm', judgeModel: 'j' })
     expect(report).toMatchObject({ suite: 'greeting', verdict: 'passed', reasons: [], model: 'm' })
-    expect(report.notes).toEqual([
-      'judge model j is recorded but unused: no scorer of this suite asks a judge',
-    ])
+    expect(report.notes).toEqual(['judge model j was not asked: no scorer of this suite needs one'])
     expect(logged().status).toBe('FINISHED')
     expect(logged().params).toMatchObject({
       suite: 'greeting',
       model: 'm',
-      judge_model: 'j',
       'prompt.base': 'v1',
     })
     expect(logged().tags).toMatchObject({

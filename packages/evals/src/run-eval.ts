@@ -1,18 +1,26 @@
 import { dirname } from 'node:path'
+import type { Lineage } from '@promptkeep/client'
 import { type RegistryLog, watchAliases } from './alias-watch.ts'
 import { type EvalRegistry, findHolders } from './aliases.ts'
+import type { Case } from './dataset.ts'
 import { EvalFailure, messageOf } from './errors.ts'
-import { type Git, readGitState } from './git.ts'
-import { traceLineage } from './lineage.ts'
+import { finishRun } from './finish-run.ts'
+import { type Git, type GitState, readGitState } from './git.ts'
+import { type Journal, type JournalWriter, keyOf, whyAnother } from './journal.ts'
+import { createJudge } from './judge.ts'
 import { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
-import { logRun } from './log-run.ts'
-import { measure } from './metrics.ts'
+import { createProgress } from './progress.ts'
 import type { EvalReport } from './report.ts'
+import { openResponses } from './response-cache.ts'
+import { askedFor, casesOfReport, checkResumable, goOn, joined, lastRun, openJournal } from './resume-run.ts'
 import { baseParams, invalidTag, runTags } from './run-record.ts'
 import { type CaseResult, runCases, sleepFor } from './runner.ts'
+import { needsJudge } from './scorers/define-scorer.ts'
+import type { Judge } from './scorers/services.ts'
+import { casesOf, type Shard, shardName } from './shard.ts'
 import type { Target } from './target.ts'
 import type { TrackedRun, Tracking } from './tracking-port.ts'
-import { judgeRun, notesOf, stopReason } from './verdict.ts'
+import { stopReason } from './verdict.ts'
 
 /** How far a run is. */
 export interface Progress {
@@ -22,6 +30,10 @@ export interface Progress {
   readonly passed: number
   readonly failed: number
   readonly errors: number
+  /** In US dollars, so far; absent where it is unknown. */
+  readonly costUsd?: number
+  /** Milliseconds that are left, by the trials so far; absent before the first. */
+  readonly leftMs?: number
 }
 
 /** The world of an eval run; `createEvalDeps` makes the usual one. */
@@ -47,6 +59,18 @@ export interface EvalDeps {
   /** Ends the run early: what was run is logged, marked as interrupted. */
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Folder in which a run notes each trial as it ends; without it a run that broke off cannot be gone on with. */
+  readonly journals?: string | undefined
+  /** Folder of answers that are kept for later runs; without it every case is asked. */
+  readonly responses?: string | undefined
+}
+
+/** How a suite is run this time. */
+export interface RunOptions {
+  /** Only this part of its cases. */
+  readonly shard?: Shard | undefined
+  /** Goes on with the suite's last run if that broke off; one that ended is told again. Default false. */
+  readonly resume?: boolean
 }
 
 /**
@@ -54,55 +78,51 @@ export interface EvalDeps {
  * @returns The report, also of a run that came to nothing once it had begun (`verdict: 'invalid'`).
  * @throws {EvalFailure} `CONFIGURATION` or `INFRASTRUCTURE`: it could not begin, or not be logged.
  */
-export const runEval = async (options: EvalOptions, deps: EvalDeps): Promise<EvalReport> =>
-  runSuite(await loadSuite(options, deps), deps)
+export const runEval = async (
+  options: EvalOptions,
+  deps: EvalDeps,
+  how: RunOptions = {},
+): Promise<EvalReport> => runSuite(await loadSuite(options, deps), deps, how)
 
 /** The same for a suite that was loaded before, so that a caller of many can check all before it runs one. */
-export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<EvalReport> {
-  const { options, suite, dataset, promptAlias } = loaded
+export async function runSuite(
+  loaded: LoadedSuite,
+  deps: EvalDeps,
+  { shard: given, resume = false }: RunOptions = {},
+): Promise<EvalReport> {
+  const { suite, dataset, promptAlias } = loaded
+  const shard = given && given.of > 1 ? given : undefined
+  const judge = openJudge(loaded, deps)
+  const last = resume ? await lastRun(loaded, deps, shard) : undefined
+  const before = last?.report ? undefined : last
   // Before the run's first moment: what changes from then on is seen.
-  const watch = await watchAliases(deps)
-  const startedAt = deps.now()
+  const watch = await watchAliases(deps, before?.header.mark)
+  const startedAt = before?.header.startedAt ?? deps.now()
   const holders = await findHolders(deps.registry, promptAlias)
+  const asked = await askedFor(loaded, deps, holders)
+  if (last?.report && whyAnother(last.header.asked, asked).length === 0)
+    return { ...last.report, cases: casesOfReport(loaded, shard, last) }
+  const rules = { loaded, holders, watch, startedAt }
+  if (before) await checkResumable(before, asked, rules, deps)
   const git = await readGitState(deps.git, dirname(suite.path))
-  const run = await deps.tracking.startRun({
-    experiment: deps.experiment,
-    name: suite.name,
-    tags: runTags(loaded, deps.env, git),
-    startedAt,
-  })
+  const run = await startRun(loaded, deps, git, startedAt)
   try {
-    await run.logParams(baseParams(loaded, { git }))
-    const cases = await runTarget(loaded, deps)
-    // Before the last look at the aliases: until the run's end none of them changed.
-    const endedAt = deps.now()
-    const stopped = stopReason(cases, deps.signal)
-    const { registry } = deps
-    const rules = { promptAlias, holders, startedAt, registry, watch, complete: stopped === undefined }
-    const lineage = await traceLineage(cases, rules)
-    const metrics = measure(cases)
-    const models = [...new Set(cases.flatMap(({ result }) => result?.model ?? []))].sort()
-    const judged = judgeRun({ loaded, cases, lineage, metrics, models, stopped })
-    const model = models.length > 0 ? models.join(',') : options.model
-    const status = stopped?.status ?? 'FINISHED'
-    await logRun(run, { loaded, cases, lineage, metrics, model, ...judged, status, startedAt, endedAt })
-    return {
+    const journal = await openJournal(deps, {
       suite: suite.name,
-      ...judged,
-      notes: notesOf(loaded, lineage, judged.verdict),
-      gates: loaded.gates,
-      hard: suite.hard,
-      metrics,
-      dataset: { name: dataset.name, digest: dataset.digest },
-      promptAlias,
-      prompts: lineage.prompts,
-      candidates: lineage.candidates,
-      fingerprint: lineage.fingerprint,
-      model,
-      judgeModel: options.judgeModel,
-      run: { id: run.id, experimentId: run.experimentId, experiment: deps.experiment },
-      cases,
-      durationMs: endedAt - startedAt,
+      ...(shard && { shard: shardName(shard) }),
+      ...{ asked, startedAt, mark: watch.mark, run: { id: run.id, experimentId: run.experimentId } },
+    })
+    try {
+      const judges = () => joined(before?.judgePrompts, judge?.prompts())
+      if (before) await goOn(before, journal, run, deps)
+      const cases = shard ? casesOf(shard, dataset.cases) : dataset.cases
+      const results = await runTarget({ loaded, cases, judge, judges, known: before?.results, journal }, deps)
+      const report = await finishRun(run, { ...rules, cases: results, judgePrompts: judges(), shard }, deps)
+      // One that broke off may be gone on with.
+      if (stopReason(results, deps.signal) === undefined) await journal?.end(report)
+      return report
+    } finally {
+      await journal?.close()
     }
   } catch (error) {
     await abandon(run, error, deps.now())
@@ -110,17 +130,52 @@ export async function runSuite(loaded: LoadedSuite, deps: EvalDeps): Promise<Eva
   }
 }
 
-async function runTarget(loaded: LoadedSuite, deps: EvalDeps): Promise<CaseResult[]> {
-  const { options, suite, dataset, promptAlias } = loaded
+/** @throws {EvalFailure} `CONFIGURATION`: the suite needs a judge, and none is named, or it cannot be asked */
+function openJudge({ suite, options }: LoadedSuite, deps: EvalDeps): Judge | undefined {
+  if (!needsJudge(suite)) return undefined
+  const { judgeModel: model } = options
+  if (model === undefined)
+    throw new EvalFailure(
+      'CONFIGURATION',
+      `${suite.name} has a scorer that asks a judge: name its model with --judge-model (judgeModel in code)`,
+    )
+  return createJudge({ ...deps, model })
+}
+
+export const startRun = async (
+  loaded: LoadedSuite,
+  deps: Pick<EvalDeps, 'tracking' | 'experiment' | 'env'>,
+  git: GitState | undefined,
+  startedAt: number,
+): Promise<TrackedRun> => {
+  const run = await deps.tracking.startRun({
+    experiment: deps.experiment,
+    name: loaded.suite.name,
+    tags: runTags(loaded, deps.env, git),
+    startedAt,
+  })
+  await run.logParams(baseParams(loaded, { git }))
+  return run
+}
+
+interface TargetRun {
+  readonly loaded: LoadedSuite
+  readonly cases: readonly Case[]
+  readonly judge: Judge | undefined
+  readonly judges: () => Readonly<Record<string, Lineage>>
+  readonly known: Journal['results'] | undefined
+  readonly journal: JournalWriter | undefined
+}
+
+async function runTarget(run: TargetRun, deps: EvalDeps): Promise<CaseResult[]> {
+  const { loaded, cases, judge, judges, known, journal } = run
+  const { options, suite, promptAlias } = loaded
   const target = await loaded.target.open({ trackingUri: deps.trackingUri, env: deps.env })
-  const counts = { passed: 0, failed: 0, errors: 0 }
-  const progress = () =>
-    deps.onProgress?.({ suite: suite.name, total: dataset.cases.length * suite.trials, ...counts })
-  progress()
+  const progress = createProgress(suite.name, cases.length * suite.trials, deps)
   try {
     return await runCases(
       {
-        cases: dataset.cases,
+        cases,
         scorers: suite.scorers,
         target,
         promptAlias,
@@ -132,16 +187,17 @@ async function runTarget(loaded: LoadedSuite, deps: EvalDeps): Promise<CaseResul
         trials: suite.trials,
         retries: suite.retries,
         prices: suite.prices,
+        services: { judge },
+        responses: await openResponses(loaded, deps),
+        known: (testCase, trial) => known?.get(keyOf(testCase.id, trial)),
       },
       {
         now: deps.now,
         random: Math.random,
         sleep: sleepFor,
-        onResult({ status }) {
-          if (status === 'passed') counts.passed++
-          else if (status === 'failed') counts.failed++
-          else if (status === 'error') counts.errors++
-          progress()
+        async onResult(result, isKnown) {
+          if (!isKnown) await journal?.append(result, judges())
+          progress(result, isKnown)
         },
       },
     )
@@ -161,7 +217,7 @@ async function close(target: Target): Promise<void> {
 }
 
 /** Leaves a run that broke off marked as such, where the server still takes it. */
-async function abandon(run: TrackedRun, error: unknown, atMs: number): Promise<void> {
+export async function abandon(run: TrackedRun, error: unknown, atMs: number): Promise<void> {
   try {
     await run.setTags(invalidTag(messageOf(error)))
     await run.finish('FAILED', atMs)

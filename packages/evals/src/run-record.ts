@@ -2,6 +2,7 @@ import type { GitState } from './git.ts'
 import type { RunLineage } from './lineage.ts'
 import type { LoadedSuite } from './load-suite.ts'
 import { fitting, isKey, PARAM_LIMIT, TAG_LIMIT } from './logged-text.ts'
+import { needsJudge } from './scorers/define-scorer.ts'
 
 /** Tags of a run from its first moment: MLflow's own keys, so that its UI shows them. */
 export function runTags(
@@ -27,15 +28,18 @@ export interface RunSetup {
   readonly git?: GitState | undefined
   /** Of the runner's randomness. */
   readonly seed?: number | undefined
-  /** Of the model that judges, when a scorer asks one. */
-  readonly judgeModel?: string | undefined
 }
+
+/** A model that no scorer asks is no judge of the run. */
+export const judgeModelOf = ({ suite, options }: LoadedSuite): string | undefined =>
+  needsJudge(suite) ? options.judgeModel : undefined
 
 /** Params that are known before the first case. */
 export function baseParams(loaded: LoadedSuite, setup: RunSetup = {}): Record<string, string> {
   const { suite, dataset, gates, promptAlias } = loaded
   const [gate] = gates
-  const { git, seed, judgeModel = loaded.options.judgeModel } = setup
+  const { git, seed } = setup
+  const judgeModel = judgeModelOf(loaded)
   return paramsOf({
     suite: suite.name,
     dataset: dataset.name,

@@ -1,6 +1,6 @@
 import { hasCode, isAbsence, isOutage } from '@promptkeep/client'
 import type { Case } from './dataset.ts'
-import { messageOf } from './errors.ts'
+import { EvalFailure, messageOf } from './errors.ts'
 import type { CaseResult, RunnerDeps, RunPlan } from './runner.ts'
 import type { Score, ScorerArgs } from './scorers/scorer.ts'
 import type { Prices } from './suite.ts'
@@ -33,15 +33,27 @@ export async function runTrial(
   const { now } = deps
   const startedAt = now()
   const again = retrying(plan, deps)
-  const answered = await again.until(() => ask(testCase, trial, plan))
+  const cached = await plan.responses?.get(testCase, trial)
+  let askedAt = startedAt
+  const answered =
+    cached?.result ??
+    (await again.until(() => {
+      askedAt = now()
+      return ask(testCase, trial, plan)
+    }))
   if (answered === 'interrupted') return notRun(testCase, trial)
+  const latencyMs = cached?.latencyMs ?? now() - askedAt
   const ended = { case: testCase, trial, startedAt, durationMs: now() - startedAt }
   const usage = 'kind' in answered ? undefined : answered.usage
   const costUsd = usage && plan.prices && costOf(usage, plan.prices)
+  if (!cached && !('kind' in answered) && !answered.error)
+    await plan.responses?.put(testCase, trial, { result: answered, latencyMs })
   const known = () => ({
     ...ended,
-    ...(costUsd === undefined ? {} : { costUsd }),
+    // What was answered before was paid before.
+    ...(costUsd === undefined ? {} : { costUsd: cached ? 0 : costUsd }),
     ...(again.count > 0 ? { retries: again.count } : {}),
+    ...(cached ? ({ isCached: true } as const) : {}),
   })
   if ('kind' in answered) return { ...known(), status: 'error', scores: [], error: answered }
   if (answered.error)
@@ -55,7 +67,7 @@ export async function runTrial(
     messages,
     toolCalls,
     usage: answered.usage,
-    latencyMs: ended.durationMs,
+    latencyMs,
     ...(costUsd === undefined ? {} : { costUsd }),
     ...(blocked === undefined ? {} : { blocked }),
   }
@@ -136,7 +148,11 @@ function kindOf(thrown: unknown): Problem['kind'] {
   return 'target'
 }
 
-async function judge(testCase: Case, args: ScorerArgs, plan: RunPlan): Promise<Score[] | Problem> {
+async function judge(
+  testCase: Case,
+  args: ScorerArgs,
+  plan: RunPlan,
+): Promise<Score[] | Problem | 'interrupted'> {
   try {
     const asked = plan.scorers.flatMap((scorer) => scorer.forCase(testCase, plan.services) ?? [])
     const scores = await Promise.all(asked.map((score) => score(args)))
@@ -148,6 +164,9 @@ async function judge(testCase: Case, args: ScorerArgs, plan: RunPlan): Promise<S
     if (said.length === 0) throw new Error('none had anything to say about the answer')
     return said
   } catch (thrown) {
-    return { kind: 'infrastructure', message: `a scorer failed: ${messageOf(thrown)}` }
+    const code = thrown instanceof EvalFailure ? thrown.code : 'INFRASTRUCTURE'
+    if (code === 'INTERRUPTED' || plan.signal.aborted) return 'interrupted'
+    const kind = code === 'CONFIGURATION' ? 'configuration' : 'infrastructure'
+    return { kind, message: `a scorer failed: ${messageOf(thrown)}` }
   }
 }

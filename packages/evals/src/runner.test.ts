@@ -21,7 +21,11 @@ const answer = (output: string): TargetResult => ({
 const asking = (...ids: string[]): Case[] =>
   ids.map((id) => ({ id, input: `say ${id}`, expected: { contains: [id] } }))
 
-function run(run: Target['run'], plan: Partial<RunPlan> = {}, onResult?: (result: CaseResult) => void) {
+function run(
+  run: Target['run'],
+  plan: Partial<RunPlan> = {},
+  onResult?: (result: CaseResult, isKnown: boolean) => void,
+) {
   return runCases(
     {
       cases: asking('a', 'b', 'c'),
@@ -217,10 +221,10 @@ describe('a run of cases', () => {
         return answer(id)
       },
       { known: ({ id }) => known.find((one) => one.case.id === id) },
-      (result) => told.push(result.case.id),
+      (result, isKnown) => told.push(`${result.case.id} ${isKnown}`),
     )
     expect(asked).toEqual(['a', 'c'])
-    expect(told).toEqual(['a', 'c'])
+    expect(told).toEqual(['a false', 'b true', 'c false'])
     expect(statuses(results)).toEqual(['passed', 'passed', 'passed'])
   })
 

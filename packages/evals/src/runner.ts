@@ -33,6 +33,19 @@ export interface CaseResult {
   readonly isCached?: true
 }
 
+/** Answers of earlier runs. Rejects with an `EvalFailure`. */
+export interface ResponseCache {
+  /** The answer to the same question by the same prompts; `undefined` when there is none. */
+  get(testCase: Case, trial: number): Promise<CachedResponse | undefined>
+  put(testCase: Case, trial: number, response: CachedResponse): Promise<void>
+}
+
+export interface CachedResponse {
+  readonly result: TargetResult
+  /** What it took when it was asked. */
+  readonly latencyMs: number
+}
+
 export interface RunPlan {
   readonly cases: readonly Case[]
   readonly scorers: readonly BoundScorer[]
@@ -51,6 +64,7 @@ export interface RunPlan {
   readonly retries?: number
   readonly prices?: Prices | undefined
   readonly services?: ScorerServices | undefined
+  readonly responses?: ResponseCache | undefined
   /** What is known of a trial already, from the same run before it broke off: it is not run again. */
   readonly known?: ((testCase: Case, trial: number) => CaseResult | undefined) | undefined
 }
@@ -62,8 +76,8 @@ export interface RunnerDeps {
   readonly random: () => number
   /** Waits; ends at once when the signal is aborted. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
-  /** Hears of every trial as it ends; the run waits for it. */
-  readonly onResult?: ((result: CaseResult) => void | Promise<void>) | undefined
+  /** Hears of every trial as it ends, and of those that the plan knew (`isKnown`); the run waits for it. */
+  readonly onResult?: ((result: CaseResult, isKnown: boolean) => void | Promise<void>) | undefined
 }
 
 /** The usual wait. */
@@ -93,7 +107,7 @@ export async function runCases(plan: RunPlan, deps: RunnerDeps): Promise<CaseRes
       const result = before ?? (await runTrial(testCase, trial, plan, deps))
       results[index * trials + trial] = result
       if (result.error && result.error.kind !== 'target') stopped = true
-      if (!before) await deps.onResult?.(result)
+      await deps.onResult?.(result, before !== undefined)
     }
   }
 

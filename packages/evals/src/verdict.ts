@@ -3,6 +3,7 @@ import type { LoadedSuite } from './load-suite.ts'
 import { type Metrics, passes, reaches } from './metrics.ts'
 import type { Verdict } from './report.ts'
 import type { CaseResult } from './runner.ts'
+import { needsJudge } from './scorers/define-scorer.ts'
 import type { Gate } from './suite.ts'
 import type { RunStatus } from './tracking-port.ts'
 
@@ -86,17 +87,24 @@ function whyFailed(gate: Gate, metrics: Metrics): string {
 
 /** What a reader should know beside the verdict and its reasons. */
 export function notesOf(
-  { options: { judgeModel }, promptAlias: [alias] }: LoadedSuite,
+  { suite, options: { judgeModel }, promptAlias: [alias] }: LoadedSuite,
   { candidates, notes }: RunLineage,
   verdict: Verdict,
+  cases: readonly CaseResult[],
 ): string[] {
   const unused = Object.keys(candidates).filter((name) => candidates[name]?.cases === 0)
+  const cached = cases.filter(({ isCached }) => isCached).length
   return [
-    ...(judgeModel === undefined
-      ? []
-      : [`judge model ${judgeModel} is recorded but unused: no scorer of this suite asks a judge`]),
-    ...(unused.length > 0 && verdict !== 'not-concerned'
+    ...(judgeModel !== undefined && !needsJudge(suite)
+      ? [`judge model ${judgeModel} was not asked: no scorer of this suite needs one`]
+      : []),
+    ...(unused.length > 0 && verdict !== 'not-concerned' && verdict !== 'shard'
       ? [`no case used ${unused.join(', ')}: this run says nothing about its alias ${alias}`]
+      : []),
+    ...(cached > 0
+      ? [
+          `${cached} of ${cases.length} answers are of an earlier run, by the same prompts and code (--no-cache)`,
+        ]
       : []),
     ...notes,
   ]
