@@ -16,7 +16,7 @@ import { mlflowSkip, startMlflow } from './support/mlflow.ts'
 import { startRegistry } from './support/registry.ts'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const SUITES = at('../apps/assistant/evals')
+const SUITES = at('../apps/assistant/evals/demo')
 const tone = join(SUITES, 'tone.yaml')
 const routing = join(SUITES, 'routing.yaml')
 
@@ -156,7 +156,7 @@ describe.each([
           await rm(folder, { recursive: true, force: true })
         })
         const text = (await readFile(tone, 'utf8'))
-          .replace('../src/eval-target.ts#chat', `${assistant.url}/chat`)
+          .replace('../../src/eval-target.ts#chat', `${assistant.url}/chat`)
           .replace('datasets/tone.yaml', join(SUITES, 'datasets', 'tone.yaml'))
         await writeFile(join(folder, 'tone.yaml'), text)
         return join(folder, 'tone.yaml')
