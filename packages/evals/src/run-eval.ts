@@ -71,6 +71,8 @@ export interface RunOptions {
   readonly shard?: Shard | undefined
   /** Goes on with the suite's last run if that broke off; one that ended is told again. Default false. */
   readonly resume?: boolean
+  /** Uses and keeps answers in the folder for them. Default: with one trial a case; more are asked for their differences. */
+  readonly cache?: boolean | undefined
 }
 
 /**
@@ -88,7 +90,7 @@ export const runEval = async (
 export async function runSuite(
   loaded: LoadedSuite,
   deps: EvalDeps,
-  { shard: given, resume = false }: RunOptions = {},
+  { shard: given, resume = false, cache }: RunOptions = {},
 ): Promise<EvalReport> {
   const { suite, dataset, promptAlias } = loaded
   const shard = given && given.of > 1 ? given : undefined
@@ -116,7 +118,10 @@ export async function runSuite(
       const judges = () => joined(before?.judgePrompts, judge?.prompts())
       if (before) await goOn(before, journal, run, deps)
       const cases = shard ? casesOf(shard, dataset.cases) : dataset.cases
-      const results = await runTarget({ loaded, cases, judge, judges, known: before?.results, journal }, deps)
+      const results = await runTarget(
+        { loaded, cases, judge, judges, known: before?.results, journal, cache: cache ?? suite.trials === 1 },
+        deps,
+      )
       const report = await finishRun(run, { ...rules, cases: results, judgePrompts: judges(), shard }, deps)
       // One that broke off may be gone on with.
       if (stopReason(results, deps.signal) === undefined) await journal?.end(report)
@@ -165,6 +170,7 @@ interface TargetRun {
   readonly judges: () => Readonly<Record<string, Lineage>>
   readonly known: Journal['results'] | undefined
   readonly journal: JournalWriter | undefined
+  readonly cache: boolean
 }
 
 async function runTarget(run: TargetRun, deps: EvalDeps): Promise<CaseResult[]> {
@@ -188,7 +194,7 @@ async function runTarget(run: TargetRun, deps: EvalDeps): Promise<CaseResult[]> 
         retries: suite.retries,
         prices: suite.prices,
         services: { judge },
-        responses: await openResponses(loaded, deps),
+        responses: run.cache ? await openResponses(loaded, deps) : undefined,
         known: (testCase, trial) => known?.get(keyOf(testCase.id, trial)),
       },
       {

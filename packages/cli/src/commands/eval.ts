@@ -5,40 +5,65 @@ import { refuse } from '@promptkeep/client/protocol'
 import {
   concludeEvals,
   createEvalDeps,
+  type EvalDeps,
   EvalFailure,
   type EvalOptions,
   type EvalReport,
-  formatReport,
   type LoadedSuite,
   loadSuite,
-  type Progress,
+  mergeShards,
+  needsJudge,
+  parseShard,
   runSuite,
-  type Verdict,
+  type Shard,
 } from '@promptkeep/evals'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
+import {
+  asJson,
+  type Outcome,
+  reportsOf,
+  sayChecked,
+  sayOutcome,
+  showProgress,
+  summaryOf,
+} from '../eval-output.ts'
+import { findJournals } from '../find-journals.ts'
 import type { ExitCode, Io } from '../io.ts'
 import {
   openAdmin,
   printJson,
   type RegistryFlags,
   registryCommand,
+  wholeNumber,
   withRegistry,
 } from '../registry-command.ts'
 import { createStyle, printable } from '../style.ts'
 
 interface Flags extends RegistryFlags {
+  readonly all?: true
   readonly dataset?: string
   readonly model?: string
   readonly judgeModel?: string
   readonly passThreshold?: number
   readonly promptAlias: string
+  readonly trials?: number
+  readonly concurrency?: number
+  readonly retries?: number
+  readonly timeout?: number
+  readonly cache?: boolean
+  readonly resume?: true
+  readonly shard?: Shard
+  readonly merge?: readonly string[]
+  readonly experiment?: string
   readonly verbose?: true
   readonly dryRun?: true
 }
 
-/** A suite that was run, or what kept it from running. */
-type Outcome = { readonly report: EvalReport } | { readonly suite: string; readonly error: EvalFailure }
+/** The folder of suites that are run when none is named. */
+const SUITES = 'evals'
+/** Where a project's own data lie: what runs know so far, and answers that are kept. */
+const OWN_FOLDER = '.promptkeep'
 
 export const evalCommand = (io: Io): Command =>
   registryCommand(
@@ -46,60 +71,98 @@ export const evalCommand = (io: Io): Command =>
     'Run eval suites, and log which prompt versions they judged',
     'eval',
     'eval evals/tone.yaml --prompt-alias experiment',
-    'eval evals/tone.yaml --pass-threshold 0.95 --verbose',
+    'eval evals/tone.yaml --trials 8 --junit results.xml',
+    'eval --all --shard 1/3',
   )
-    .argument('[suite...]', 'suite manifests, or folders of them', ['evals'])
+    .argument('[suite...]', 'suite manifests, or folders of them (default: ./evals)')
+    .option('--all', `run every suite of ./${SUITES}, as without a name`)
     .option('--dataset <file>', 'run the suites on this dataset instead of their own')
     .option('--model <name>', "use this model for the target (default: the target's own)")
-    .option('--judge-model <name>', 'judge with this model; recorded with the run')
+    .option('--judge-model <name>', 'ask this model where a suite has a judge')
     .option('--pass-threshold <rate>', "pass at this rate, 0 to 1, instead of the suites' own", rate)
     .option(
       '--prompt-alias <alias>',
       'judge this alias or chain; experiment is experiment,production',
       'production',
     )
+    .option('--trials <n>', 'run every case this often', wholeNumber('--trials', 1, 100))
+    .option('--concurrency <n>', 'run this many trials at once', wholeNumber('--concurrency', 1, 64))
+    .option('--retries <n>', 'ask again after an outage, this often', wholeNumber('--retries', 0, 10))
+    .option('--timeout <seconds>', 'let a trial take this long', seconds)
+    .option('--cache', 'use answers of the last day to the same prompts (default: with one trial a case)')
+    .option('--no-cache', 'ask everything anew')
+    .option('--resume', 'run only what is left of a run that broke off')
+    .option('--shard <i/n>', "run this part of the suites' cases; merge the parts for a verdict", part)
+    .option('--merge <path...>', 'make one run of shards: their journals, or folders of them')
+    .option(
+      '--experiment <name>',
+      'keep the runs in this MLflow experiment (default: MLFLOW_EXPERIMENT_NAME)',
+    )
     .option('--verbose', 'show every case with its answer')
     .option('--dry-run', 'check suites, datasets and targets, and run nothing')
     .addHelpText(
       'after',
-      '\nExit codes: 0 passed, 1 a gate failed, 2 no verdict (configuration, an outage, a fallback).',
+      '\nExit codes: 0 passed, 1 a gate failed, 2 no verdict (configuration, an outage, a fallback).\n' +
+        'A shard that ran whole is 0, and has no verdict until it is merged.',
     )
-    .action(async (paths: string[], flags: Flags) => {
-      const suites = await loadAll(await findSuites(paths, io.cwd), optionsOf(flags, io.cwd))
+    .action(async (named: string[], flags: Flags) => {
+      checkFlags(named, flags)
+      const paths = await findSuites(named.length > 0 ? named : [SUITES], io.cwd)
+      const suites = await loadAll(paths, optionsOf(flags, io.cwd))
       if (flags.dryRun) return sayChecked(io, flags, suites)
+      checkJudges(suites, flags)
+      const shards = flags.merge && (await findJournals(flags.merge, io.cwd))
+      const stop = new AbortController()
       const outcomes = await withRegistry(io, flags, (registry) => {
-        const stop = new AbortController()
         void io.untilStopped().then(() => stop.abort())
-        const deps = createEvalDeps({
-          registry,
-          log: openAdmin(io, flags),
-          trackingUri: flags.trackingUri,
-          env: io.env,
-          now: io.now,
-          newId: () => randomUUID().slice(0, 8),
-          git: io.git,
-          signal: stop.signal,
-          onProgress: (progress) => showProgress(io, progress),
-        })
-        const run = (suite: LoadedSuite) => runSuite(suite, deps)
-        return runAll({
-          suites,
-          run,
-          onOutcome: (outcome) => sayOutcome(io, flags, outcome),
-          signal: stop.signal,
-        })
+        const deps = openDeps(io, flags, { registry, signal: stop.signal })
+        const { shard, cache, resume } = flags
+        const run = (suite: LoadedSuite) =>
+          shards
+            ? mergeShards(suite, shards, deps)
+            : runSuite(suite, deps, { shard, cache, resume: resume === true })
+        const { signal } = stop
+        return runAll({ suites, run, onOutcome: (outcome) => sayOutcome(io, flags, outcome), signal })
       })
-      const { code, reasons } = conclude(outcomes, suites.length)
-      if (outcomes.some((one) => 'error' in one && one.error.code === 'INFRASTRUCTURE'))
-        io.err.write(START_HINT)
-      if (flags.json) printJson(io, { exitCode: code, reasons, suites: outcomes.map(asJson) })
-      else if (suites.length > 1) io.out.write(`${summaryOf(outcomes, suites.length)}\n`)
-      // A lone suite that no candidate reached has said so.
-      if (suites.length > 1 || !isNotConcerned(outcomes[0]))
-        for (const reason of reasons)
-          io.err.write(`${createStyle(io.err, io.env).red('error:')} ${printable(reason)}\n`)
-      io.setExitCode(code)
+      say(io, flags, outcomes, suites.length)
+      if (stop.signal.aborted) io.err.write('Go on with what is left: the same command with --resume\n')
     })
+
+function openDeps(
+  io: Io,
+  flags: Flags,
+  rest: Pick<EvalDeps, 'registry'> & { readonly signal: AbortSignal },
+): EvalDeps {
+  const deps = createEvalDeps({
+    ...rest,
+    log: openAdmin(io, flags),
+    trackingUri: flags.trackingUri,
+    env: io.env,
+    now: io.now,
+    newId: () => randomUUID().slice(0, 8),
+    git: io.git,
+    onProgress: (progress) => showProgress(io, progress),
+  })
+  return {
+    ...deps,
+    experiment: flags.experiment ?? deps.experiment,
+    journals: join(io.cwd, OWN_FOLDER, 'evals'),
+    responses: join(io.cwd, OWN_FOLDER, 'responses'),
+  }
+}
+
+/** What all suites came to together, and the exit code. */
+function say(io: Io, flags: Flags, outcomes: readonly Outcome[], wanted: number): void {
+  const { code, reasons } = conclude(outcomes, wanted)
+  if (outcomes.some((one) => 'error' in one && one.error.code === 'INFRASTRUCTURE')) io.err.write(START_HINT)
+  if (flags.json) printJson(io, { exitCode: code, reasons, suites: outcomes.map(asJson) })
+  else if (wanted > 1) io.out.write(`${summaryOf(outcomes, wanted)}\n`)
+  // A lone suite that no candidate reached has said so.
+  if (wanted > 1 || !isNotConcerned(outcomes[0]))
+    for (const reason of reasons)
+      io.err.write(`${createStyle(io.err, io.env).red('error:')} ${printable(reason)}\n`)
+  io.setExitCode(code)
+}
 
 const START_HINT =
   'Start a registry with: promptkeep serve   or name one with --tracking-uri or MLFLOW_TRACKING_URI.\n'
@@ -111,12 +174,51 @@ function rate(text: string): number {
   return value
 }
 
+function part(text: string): Shard {
+  try {
+    return parseShard(text)
+  } catch {
+    return refuse('--shard', text, 'i/n with 1 ≤ i ≤ n ≤ 1000, such as 2/5')
+  }
+}
+
+function seconds(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value > 0 && value <= 3600))
+    refuse('--timeout', text, 'a number of seconds above 0, and 3600 at most')
+  return value
+}
+
+/** Flags that cannot both be meant. */
+function checkFlags(named: readonly string[], flags: Flags): void {
+  const { all, merge, shard, resume, dryRun } = flags
+  if (all && named.length > 0)
+    throw new CliError(`--all runs every suite of ./${SUITES}: name suites, or give --all`)
+  if (!merge) return
+  for (const [flag, given] of Object.entries({ '--shard': shard, '--resume': resume, '--dry-run': dryRun }))
+    if (given) throw new CliError(`--merge runs no case: it cannot be given with ${flag}`)
+}
+
+/** Said before the first suite runs: the last one may be the one that asks a judge. */
+function checkJudges(suites: readonly LoadedSuite[], { judgeModel, merge }: Flags): void {
+  const judged = suites.filter(({ suite }) => needsJudge(suite)).map(({ suite }) => suite.name)
+  if (judged.length === 0 || judgeModel !== undefined || merge) return
+  const ask = judged.length === 1 ? 'has a scorer that asks' : 'have scorers that ask'
+  throw new CliError(`${judged.join(', ')} ${ask} a judge: name its model with --judge-model`, {
+    hint: 'Nothing was run. docs/scorers.md says what a judge needs.',
+  })
+}
+
 const optionsOf = (flags: Flags, cwd: string): Omit<EvalOptions, 'suite'> => ({
   dataset: flags.dataset === undefined ? undefined : resolve(cwd, flags.dataset),
   model: flags.model,
   judgeModel: flags.judgeModel,
   passThreshold: flags.passThreshold,
   promptAlias: flags.promptAlias,
+  trials: flags.trials,
+  concurrency: flags.concurrency,
+  retries: flags.retries,
+  timeoutSeconds: flags.timeout,
 })
 
 /** Files as they are named; of a folder every `.yaml` and `.yml` directly in it, by name. */
@@ -186,9 +288,6 @@ async function runAll({ suites, run, onOutcome, signal }: Batch): Promise<Outcom
 const isNotConcerned = (outcome: Outcome | undefined): boolean =>
   outcome !== undefined && 'report' in outcome && outcome.report.verdict === 'not-concerned'
 
-const reportsOf = (outcomes: readonly Outcome[]): EvalReport[] =>
-  outcomes.flatMap((outcome) => ('report' in outcome ? [outcome.report] : []))
-
 /** A suite that was not run, or could not be, has no verdict; nor may it be said then what no suite used. */
 function conclude(
   outcomes: readonly Outcome[],
@@ -199,75 +298,3 @@ function conclude(
   const { exitCode, reasons } = concludeEvals(reports)
   return { code: exitCode, reasons }
 }
-
-function sayChecked(io: Io, flags: Flags, suites: readonly LoadedSuite[]): void {
-  const facts = suites.map(({ suite, dataset, gates }) => ({
-    suite: suite.name,
-    cases: dataset.cases.length,
-    dataset_digest: dataset.digest,
-    target: suite.target,
-    gates,
-  }))
-  if (flags.json) printJson(io, { exitCode: 0, suites: facts })
-  else
-    for (const { suite, cases, dataset_digest: digest, target } of facts) {
-      io.out.write(
-        `${suite}: fine; ${cases} ${cases === 1 ? 'case' : 'cases'} (${digest.slice(0, 12)}), target ${target}; nothing was run\n`,
-      )
-    }
-}
-
-function sayOutcome(io: Io, flags: Flags, outcome: Outcome): void {
-  clearLine(io)
-  const style = createStyle(io.out, io.env)
-  const paint: Record<Verdict, (text: string) => string> = {
-    passed: style.green,
-    failed: style.red,
-    invalid: style.yellow,
-    'not-concerned': style.dim,
-    shard: style.dim,
-  }
-  if ('error' in outcome) {
-    io.err.write(
-      `${createStyle(io.err, io.env).red('error:')} ${outcome.suite}: ${printable(outcome.error.message)}\n`,
-    )
-  } else if (!flags.json) {
-    const text = printable(formatReport(outcome.report, { verbose: flags.verbose === true }))
-    const [first = '', ...rest] = text.split('\n')
-    io.out.write([paint[outcome.report.verdict](first), ...rest, ''].join('\n'))
-  }
-}
-
-/** One line on a terminal, written over and over; nothing where nobody watches. */
-function showProgress(io: Io, { suite, total, passed, failed, errors }: Progress): void {
-  if (!io.err.isTty) return
-  const done = passed + failed + errors
-  const width = 24
-  const filled = Math.round((done / total) * width)
-  const bar = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`
-  const counts = `${passed} passed, ${failed} failed, ${errors} errors`
-  io.err.write(`${CLEAR_LINE}${suite}  ${bar}  ${done}/${total}  ${counts}`)
-}
-
-const CLEAR_LINE = '\r\u001B[2K'
-
-const clearLine = (io: Io): void => {
-  if (io.err.isTty) io.err.write(CLEAR_LINE)
-}
-
-const summaryOf = (outcomes: readonly Outcome[], wanted: number): string => {
-  const reports = reportsOf(outcomes)
-  const count = (verdict: Verdict) => reports.filter((report) => report.verdict === verdict).length
-  const without = count('invalid') + outcomes.length - reports.length
-  const more = [
-    [count('not-concerned'), 'not concerned'],
-    [wanted - outcomes.length, 'not run'],
-  ].filter(([number]) => number !== 0)
-  const parts = [`${count('passed')} passed`, `${count('failed')} failed`, `${without} without a verdict`]
-  return `${wanted} suites: ${[...parts, ...more.map((part) => part.join(' '))].join(', ')}`
-}
-
-const asJson = (outcome: Outcome): object =>
-  'report' in outcome
-    ? outcome.report
-    : { suite: outcome.suite, error: { code: outcome.error.code, message: outcome.error.message } }
