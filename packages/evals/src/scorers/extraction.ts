@@ -3,9 +3,10 @@ import type { ToolCall } from '../target.ts'
 import { defineScorer } from './define-scorer.ts'
 import { jsonOf, shown, valueAt } from './json-answer.ts'
 import type { ScorerArgs } from './scorer.ts'
-import { phrase } from './text-match.ts'
+import { isPhrase, phrase } from './text-match.ts'
 
-const Item = z.union([z.string().trim().min(1), z.array(z.string().trim().min(1)).min(1)])
+const Words = z.string().trim().min(1).refine(isPhrase, 'must have a visible sign in it')
+const Item = z.union([Words, z.array(Words).min(1)])
 const Expected = z.strictObject({
   /** A list in an item: all of these words must be in one and the same. */
   items: z.array(Item),
@@ -39,6 +40,7 @@ export const extraction = defineScorer({
           : from === 'json'
             ? fromJson(answer, path)
             : fromLines(answer)
+      if (!found) return { score: 0, reason: 'is not JSON' }
       if (measure === 'clean') {
         const bad = found.filter((text) => (expected.forbidden ?? []).some((item) => holds(text, item)))
         return bad.length === 0
@@ -83,10 +85,10 @@ function fromTools(
   )
 }
 
-function fromJson({ output }: ScorerArgs, path: string | undefined): string[] {
+/** `undefined`: the answer cannot be read, which is not to have found nothing. */
+function fromJson({ output }: ScorerArgs, path: string | undefined): string[] | undefined {
   const found = jsonOf(output)
-  if (!found) return []
-  return textsOf(path === undefined ? found.value : valueAt(found.value, path))
+  return found && textsOf(path === undefined ? found.value : valueAt(found.value, path))
 }
 
 const fromLines = ({ output }: ScorerArgs): string[] =>

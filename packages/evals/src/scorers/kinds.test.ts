@@ -50,10 +50,18 @@ const TABLE: Record<string, readonly Row[]> = {
     { rule: 'reads a fence', expected: [1], says: '```json\n[1]\n```', score: 1 },
     { rule: 'wants JSON', expected: 3, says: 'three', score: 0, reason: 'is not JSON' },
     { rule: 'knows null', expected: null, says: 'null', score: 1 },
+    { rule: 'does not see how a letter is composed', expected: 'Caf\u00E9', says: 'Cafe\u0301', score: 1 },
     { rule: 'has nothing to say', says: 'x', score: 'nothing' },
   ],
   regex: [
     { rule: 'matches all', expected: ['^\\d+$'], says: '42', score: 1 },
+    { rule: 'finds what it finds in time', options: { patterns: ['^(a+)+$'] }, says: 'aaaa', score: 1 },
+    {
+      rule: 'reads an answer as it is',
+      options: { patterns: ['^"\\u2028?\\\\$'] },
+      says: '"\u2028\\',
+      score: 1,
+    },
     {
       rule: 'gives the share',
       options: { patterns: ['a', 'z'] },
@@ -80,6 +88,19 @@ const TABLE: Record<string, readonly Row[]> = {
       reason: 'does not fit the schema: /a must be string',
     },
     {
+      rule: 'tells the patterns of a schema apart',
+      options: { schema: { properties: { a: { pattern: '^x+$' }, b: { pattern: '^y+$' } } } },
+      says: '{"a":"xx","b":"xx"}',
+      score: 0,
+      reason: 'does not fit the schema: /b must match pattern "^y+$"',
+    },
+    {
+      rule: 'takes what every object has for nothing',
+      expected: { a: { constructor: { any: true } } },
+      says: '{"a":{}}',
+      score: 0,
+    },
+    {
       rule: 'has values at paths',
       expected: { 'items.0.name': 'egg', 'items.1.name': { matches: '^mil' }, n: { any: true } },
       says: '{"items":[{"name":"egg"},{"name":"milk"}],"n":7}',
@@ -104,6 +125,7 @@ const TABLE: Record<string, readonly Row[]> = {
       score: 1,
       reason: '0.571 like the expected text, at least 0.5',
     },
+    { rule: 'does not see how a letter is composed', expected: '\u00E9', says: 'e\u0301', score: 1 },
     {
       rule: 'counts words',
       options: { by: 'words' },
@@ -171,6 +193,14 @@ const TABLE: Record<string, readonly Row[]> = {
       expected: { items: [] },
       score: 1,
     },
+    ...(['precision', 'recall', 'f1', 'clean'] as const).map((measure) => ({
+      rule: `${measure} of an answer that cannot be read`,
+      options: { measure, from: 'json' },
+      expected: { items: [], forbidden: ['x'] },
+      says: 'no JSON',
+      score: 0,
+      reason: 'is not JSON',
+    })),
     {
       rule: 'something found and nothing wanted',
       options: { measure: 'precision' },
@@ -284,6 +314,29 @@ const TABLE: Record<string, readonly Row[]> = {
       reason: 'delete_memory_tool too early',
     },
     {
+      rule: 'none, also where the order counts',
+      options: { in_order: true },
+      expected: [],
+      given: { toolCalls: [save('x')] },
+      score: 0,
+      reason: 'not expected: save_memory_tool',
+    },
+    ...[1, 2, 3].map((many) => ({
+      rule: `twice in order, called ${many} times`,
+      options: { in_order: true, match: 'exact' },
+      expected: [{ tool: 'save_memory_tool', times: 2 }],
+      given: { toolCalls: Array.from({ length: many }, () => save('x')) },
+      score: [0.5, 1, 2 / 3][many - 1] as number,
+    })),
+    {
+      rule: 'only these, with these arguments',
+      options: { match: 'exact' },
+      expected: [{ tool: 'save_memory_tool', arguments: { content: 'x' } }],
+      given: { toolCalls: [save('x'), save('y')] },
+      score: 0.5,
+      reason: 'not expected: save_memory_tool',
+    },
+    {
       rule: 'only these, by the agent that must',
       options: { match: 'exact' },
       expected: [{ tool: 'MemoryAgent/save_memory_tool', times: 1 }],
@@ -312,6 +365,8 @@ it('cost of which nobody knows is an error, not a pass', () => {
 it.each([
   ['regex', { patterns: ['('] }, 'patterns'],
   ['json', { schema: { type: 'nonsense' } }, 'schema'],
+  ['json', { schema: { requird: ['a'] } }, 'schema'],
+  ['json', { schema: { $async: true } }, 'schema'],
   ['similarity', { by: 'meaning' }, 'by'],
   ['latency', { max_ms: 0 }, 'max_ms'],
   ['cron', { time_zone: 'Mars/Base' }, 'time_zone'],
@@ -328,9 +383,35 @@ it.each([
   ['tool_calls', [{ tool: 'a', arguments: { x: { matches: '(' } } }], 'Unterminated group'],
   ['blocked', 'yes', 'expected boolean'],
   ['extraction', { items: [''] }, 'Too small'],
+  ['extraction', { items: ['\u200B'] }, 'must have a visible sign'],
+  ['contains', ['\u200B'], 'must have a visible sign'],
 ])('%s refuses a case that expects %j', (kind, expected, says) => {
   const bound = SCORER_KINDS.find((one) => one.kind === kind)?.bind({})
   if (!bound || !('forCase' in bound)) throw new Error('not bound')
   const issues = bound.issues({ expected: { [kind]: expected } })
   expect(JSON.stringify(issues)).toContain(says)
+})
+
+it('tool_calls that must not be made have no place in an order', () => {
+  const bound = SCORER_KINDS.find(({ kind }) => kind === 'tool_calls')?.bind({ in_order: true })
+  const expected = { tool_calls: ['a', { tool: 'b', times: 0 }] }
+  expect(bound && 'issues' in bound && bound.issues({ expected })).toMatchObject([
+    { path: ['expected', 'tool_calls'], message: expect.stringContaining('times: 0') },
+  ])
+})
+
+it.each([
+  ['regex', { patterns: ['^(a+)+$'] }, 'a'],
+  ['excludes', { patterns: ['^(a+)+$'] }, 'a'],
+  ['json', { schema: { pattern: '^(a+)+$' } }, '"a"'],
+])('%s with a pattern that takes years is a mistake of the suite, not a verdict', (kind, options, says) => {
+  const bound = SCORER_KINDS.find((one) => one.kind === kind)?.bind(options)
+  if (!bound || !('forCase' in bound)) throw new Error(JSON.stringify(bound))
+  const output = says.replace('a', `${'a'.repeat(60)}b`)
+  expect(() => bound.forCase({})?.(answer({ output }))).toThrow(
+    expect.objectContaining({
+      code: 'CONFIGURATION',
+      message: expect.stringContaining('/^(a+)+$/ takes more than 1 s'),
+    }),
+  )
 })

@@ -1,3 +1,5 @@
+import { guardedPattern } from './guarded-pattern.ts'
+
 /** Finds a phrase or a pattern in an answer. */
 export interface TextMatch {
   /** As the suite wrote it; for reasons. */
@@ -11,16 +13,26 @@ export interface TextMatch {
  */
 export function phrase(label: string): TextMatch {
   const wanted = plain(label)
-  const start = /^[\p{L}\p{N}]/u.test(wanted) ? String.raw`(?<![\p{L}\p{N}])` : ''
-  const end = /[\p{L}\p{N}]$/u.test(wanted) ? String.raw`(?![\p{L}\p{N}])` : ''
+  const [first = '', last = ''] = [...wanted].filter((_, at, all) => at === 0 || at === all.length - 1)
+  const start = SPACED.test(first) ? String.raw`(?<![\p{L}\p{M}\p{N}])` : ''
+  const end = SPACED.test(last || first) ? String.raw`(?![\p{L}\p{M}\p{N}])` : ''
   const found = new RegExp(`${start}${literally(wanted)}${end}`, 'u')
   return { label: JSON.stringify(label), test: (text) => found.test(plain(text)) }
 }
 
-/** A regular expression over the answer as it is: any case, `^` and `$` at every line. */
+/** A letter or digit of a script that sets spaces between its words: only there a word has an end. */
+const SPACED =
+  /(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}])[\p{L}\p{M}\p{N}]/u
+
+/** A phrase without a letter or a sign in it would be found everywhere. */
+export const isPhrase = (text: string): boolean => plain(text) !== ''
+
+/**
+ * A regular expression over the answer as it is: any case, `^` and `$` at every line.
+ * Its test throws an `EvalFailure` when it takes more than a second.
+ */
 export function pattern(label: string): TextMatch {
-  const found = new RegExp(label, 'imu')
-  return { label: `/${label}/`, test: (text) => found.test(text) }
+  return { label: `/${label}/`, ...guardedPattern(label, 'imu') }
 }
 
 /** Why `text` is no regular expression, or `undefined`. */
@@ -38,7 +50,8 @@ const plain = (text: string): string =>
     .normalize('NFKC')
     .replace(/[\u2018\u2019\u02BC]/g, "'")
     .replace(/[\u201C\u201D]/g, '"')
-    .replace(/[\u2010-\u2015]/g, '-')
+    .replace(/[\u2010-\u2015\u2212]/g, '-')
+    .replace(/[\u00AD\u200B-\u200D\u2060\uFEFF]/g, '')
     .replace(/\s+/g, ' ')
     .trim()
     .toLowerCase()

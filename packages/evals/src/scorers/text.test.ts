@@ -50,6 +50,27 @@ describe('contains', () => {
       output: 'Paris',
       score: 0,
     },
+    {
+      rule: 'needs no spaces where a script sets none',
+      options: { phrases: ['東京'] },
+      output: '首都は東京です',
+      score: 1,
+    },
+    { rule: 'sees whole words with vowel signs', options: { phrases: ['हिन्द'] }, output: 'हिन्दी', score: 0 },
+    {
+      rule: 'takes a letter and its accent as one',
+      options: { phrases: ['cafe\u0301'] },
+      output: 'Café',
+      score: 1,
+    },
+    {
+      rule: 'sees through signs that nobody sees',
+      options: { phrases: ['donkey'] },
+      output: 'don\u200Bkey',
+      score: 1,
+    },
+    { rule: 'knows a phrase of one letter', options: { phrases: ['I'] }, output: 'it', score: 0 },
+    { rule: 'knows a phrase of signs alone', options: { phrases: ['?!'] }, output: 'what?!', score: 1 },
     { rule: 'knows patterns', options: { patterns: ['^\\d+$'] }, output: 'x\n12\ny', score: 1 },
   ])('$rule', async (row) => {
     const { score: got, reason } = await score(contains, row)

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { defineScorer } from './define-scorer.ts'
-import { pattern, patternProblem, phrase, type TextMatch } from './text-match.ts'
+import { isPhrase, pattern, patternProblem, phrase, type TextMatch } from './text-match.ts'
 
-const Phrases = z.array(z.string().trim().min(1)).min(1)
+const Phrases = z.array(z.string().trim().min(1).refine(isPhrase, 'must have a visible sign in it')).min(1)
 const Pattern = z
   .string()
   .min(1)

@@ -20,7 +20,7 @@ const Expectation = z.strictObject({
       if (message) context.addIssue({ code: 'custom', message })
     })
     .optional(),
-  /** How often, exactly. */
+  /** How often, exactly; where the order counts, that many in a row of what is expected. */
   times: z.int().min(0).max(1_000).optional(),
 })
 type Expectation = z.infer<typeof Expectation>
@@ -33,12 +33,16 @@ export const toolCalls = defineScorer({
   kind: 'tool_calls',
   options: z.object({ match: Match.default('subset'), in_order: z.boolean().default(false) }),
   expects: { key: 'tool_calls', schema: z.array(z.union([Called, Expectation])) },
+  problem: ({ in_order }, expected) =>
+    in_order && expected.some((entry) => typeof entry !== 'string' && entry.times === 0)
+      ? 'must not have times: 0 where the order counts: what is not called has no place in it'
+      : undefined,
   check({ match, in_order }, expected) {
     if (!expected) return undefined
     const wanted = expected.map((entry): Expectation => (typeof entry === 'string' ? { tool: entry } : entry))
     const isPlain = expected.every((entry) => typeof entry === 'string')
     return ({ toolCalls: calls }) => {
-      if (isPlain && !in_order)
+      if (isPlain && (!in_order || wanted.length === 0))
         return compare(
           wanted.map(({ tool }) => tool),
           calls.map(({ agent, name }) => [name, `${agent}/${name}`]),
@@ -68,13 +72,14 @@ function closely(wanted: readonly Expectation[], calls: readonly ToolCall[], mat
   const extra =
     match === 'subset'
       ? []
-      : calls.filter((call) => !wanted.some((entry) => isCallOf(call, entry))).map(({ name }) => name)
+      : calls.filter((call) => !wanted.some((entry) => fits(call, entry))).map(({ name }) => name)
   return judged(wanted, missing, extra)
 }
 
-function inOrder(wanted: readonly Expectation[], calls: readonly ToolCall[], match: Match): Judgement {
+function inOrder(entries: readonly Expectation[], calls: readonly ToolCall[], match: Match): Judgement {
   let from = 0
   const missing: string[] = []
+  const wanted = entries.flatMap(({ times = 1, ...entry }) => Array.from({ length: times }, () => entry))
   for (const entry of wanted) {
     const at = calls.findIndex((call, index) => index >= from && fits(call, entry))
     if (at === -1)

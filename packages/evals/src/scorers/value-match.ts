@@ -44,5 +44,7 @@ export function isWanted(value: unknown, wanted: unknown): boolean {
   if (typeof value !== 'object' || value === null || Array.isArray(value) !== Array.isArray(wanted))
     return false
   if (Array.isArray(wanted) && wanted.length !== (value as unknown[]).length) return false
-  return Object.entries(wanted).every(([key, one]) => isWanted((value as Record<string, unknown>)[key], one))
+  return Object.entries(wanted).every(
+    ([key, one]) => Object.hasOwn(value, key) && isWanted((value as Record<string, unknown>)[key], one),
+  )
 }

@@ -2,6 +2,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
 import { defineScorer } from './define-scorer.ts'
+import { guardedPattern } from './guarded-pattern.ts'
 import { isSameJson, jsonOf, shown, valueAt } from './json-answer.ts'
 import { pattern, patternProblem } from './text-match.ts'
 import { isWanted, wantedProblem } from './value-match.ts'
@@ -17,7 +18,8 @@ export const equals = defineScorer({
   expects: { key: 'equals', schema: z.json() },
   check({ trim, ignore_case, ignore_spaces }, expected) {
     if (expected === undefined) return undefined
-    const plain = (text: string): string => {
+    const plain = (given: string): string => {
+      const text = given.normalize()
       const trimmed = trim ? text.trim() : text
       const spaced = ignore_spaces ? trimmed.replace(/\s+/g, ' ') : trimmed
       return ignore_case ? spaced.toLowerCase() : spaced
@@ -101,8 +103,28 @@ export const json = defineScorer({
   },
 })
 
-const compile = (schema: Readonly<Record<string, unknown>>): ValidateFunction =>
-  new Ajv2020({ strict: false, validateFormats: false }).compile(schema)
+/** A keyword that is none would check nothing: it is refused. `format` says what a text is meant to be, and checks nothing. */
+function compile(schema: Readonly<Record<string, unknown>>): ValidateFunction {
+  const strict = {
+    strictSchema: true,
+    strictTypes: false,
+    strictTuples: false,
+    strictRequired: false,
+  } as const
+  const ajv = new Ajv2020({ ...strict, validateFormats: false, code: { regExp: SCHEMA_PATTERN } })
+  const validate = ajv.compile(schema)
+  if ('$async' in validate) throw new Error('$async is nothing that an answer can be checked by')
+  return validate
+}
+
+/** Ajv tells patterns apart by their text; it asks for `code` only when it writes files. */
+const SCHEMA_PATTERN = Object.assign(
+  (source: string, flags: string) => ({
+    ...guardedPattern(source, flags),
+    toString: () => `/${source}/${flags}`,
+  }),
+  { code: 'guardedPattern' },
+)
 
 function schemaProblem(schema: Readonly<Record<string, unknown>>): string | undefined {
   try {
@@ -124,7 +146,7 @@ export const similarity = defineScorer({
   check({ by, at_least: bar }, expected) {
     if (expected === undefined) return undefined
     return ({ output }) => {
-      const near = by === 'letters' ? byLetters(output.trim(), expected.trim()) : byWords(output, expected)
+      const near = by === 'letters' ? byLetters(output, expected) : byWords(output, expected)
       const rounded = Math.round(near * 1000) / 1000
       if (bar === undefined) return { score: near, reason: `${rounded} like the expected text` }
       return near >= bar
@@ -134,12 +156,22 @@ export const similarity = defineScorer({
   },
 })
 
-const byLetters = (one: string, other: string): number =>
-  one === other ? 1 : 1 - distance(one, other) / Math.max(one.length, other.length)
+function byLetters(output: string, expected: string): number {
+  const [one, other] = [output, expected].map((text) => text.normalize().trim()) as [string, string]
+  return one === other ? 1 : 1 - distance(one, other) / Math.max(one.length, other.length)
+}
 
 /** Dice's coefficient over the sets of words. */
 function byWords(one: string, other: string): number {
-  const [a, b] = [one, other].map((text) => new Set(text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []))
+  const [a, b] = [one, other].map(
+    (text) =>
+      new Set(
+        text
+          .normalize('NFKC')
+          .toLowerCase()
+          .match(/[\p{L}\p{M}\p{N}]+/gu) ?? [],
+      ),
+  )
   const [ours, theirs] = [a as Set<string>, b as Set<string>]
   if (ours.size + theirs.size === 0) return 1
   return (2 * [...ours].filter((word) => theirs.has(word)).length) / (ours.size + theirs.size)
