@@ -65,14 +65,13 @@ export function showProgress(io: Io, progress: Progress): void {
   const filled = total === 0 ? width : Math.round((done / total) * width)
   const bar = `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`
   const facts = [
-    `${done}/${total}`,
     `${passed} passed`,
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(errors > 0 ? [`${errors} errors`] : []),
     ...(leftMs !== undefined && done < total ? [`${timeText(leftMs)} left`] : []),
     ...(costUsd === undefined ? [] : [`$${costUsd.toFixed(costUsd < 1 ? 3 : 2)}`]),
   ]
-  io.err.write(`${CLEAR_LINE}${suite}  ${bar}  ${facts.join(', ')}`)
+  io.err.write(`${CLEAR_LINE}${suite}  ${bar}  ${done}/${total}  ${facts.join(', ')}`)
 }
 
 /** `45 s`, `3 min`, `1 h 5 min`: as exact as a guess is. */

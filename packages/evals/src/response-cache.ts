@@ -12,6 +12,9 @@ import type { CachedResponse, ResponseCache } from './runner.ts'
 /** As long as a run counts as fresh. */
 const MAX_AGE_MS = 24 * 60 * 60 * 1000
 
+/** What runs behind an address, nobody can see. */
+export const isRemote = (target: string): boolean => /^https?:/i.test(target)
+
 interface Entry extends CachedResponse {
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -27,8 +30,8 @@ export async function openResponses(
   { responses: folder, registry, git, env, now, trackingUri }: EvalDeps,
 ): Promise<ResponseCache | undefined> {
   if (folder === undefined) return undefined
-  // What runs behind an address, nobody can say; that it is the same for a day is what whoever keeps answers believes.
-  const code = /^https?:/i.test(suite.target) ? 'remote' : await codeDigest(git, suite.path)
+  // That it is the same for a day is what whoever asks for the cache believes.
+  const code = isRemote(suite.target) ? 'remote' : await codeDigest(git, suite.path)
   if (code === undefined) return undefined
   const setting = [suite.target, code, trackingUri, options.model ?? null, promptAlias, settingsOf(env)]
   const versions = new Map<string, Promise<Pick<Lineage, 'alias' | 'version' | 'digest'> | undefined>>()

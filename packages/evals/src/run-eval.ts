@@ -11,7 +11,7 @@ import { createJudge } from './judge.ts'
 import { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
 import { createProgress } from './progress.ts'
 import type { EvalReport } from './report.ts'
-import { openResponses } from './response-cache.ts'
+import { isRemote, openResponses } from './response-cache.ts'
 import { askedFor, casesOfReport, checkResumable, goOn, joined, lastRun, openJournal } from './resume-run.ts'
 import { baseParams, invalidTag, runTags } from './run-record.ts'
 import { type CaseResult, runCases, sleepFor } from './runner.ts'
@@ -71,7 +71,10 @@ export interface RunOptions {
   readonly shard?: Shard | undefined
   /** Goes on with the suite's last run if that broke off; one that ended is told again. Default false. */
   readonly resume?: boolean
-  /** Uses and keeps answers in the folder for them. Default: with one trial a case; more are asked for their differences. */
+  /**
+   * Uses and keeps answers in the folder for them. Default: with one trial a case (more are asked for their differences), of
+   * a target whose code is at hand.
+   */
   readonly cache?: boolean | undefined
 }
 
@@ -119,7 +122,15 @@ export async function runSuite(
       if (before) await goOn(before, journal, run, deps)
       const cases = shard ? casesOf(shard, dataset.cases) : dataset.cases
       const results = await runTarget(
-        { loaded, cases, judge, judges, known: before?.results, journal, cache: cache ?? suite.trials === 1 },
+        {
+          loaded,
+          cases,
+          judge,
+          judges,
+          known: before?.results,
+          journal,
+          cache: cache ?? isCachedUnasked(suite),
+        },
         deps,
       )
       const report = await finishRun(run, { ...rules, cases: results, judgePrompts: judges(), shard }, deps)
@@ -134,6 +145,9 @@ export async function runSuite(
     throw error
   }
 }
+
+const isCachedUnasked = ({ trials, target }: LoadedSuite['suite']): boolean =>
+  trials === 1 && !isRemote(target)
 
 /** @throws {EvalFailure} `CONFIGURATION`: the suite needs a judge, and none is named, or it cannot be asked */
 function openJudge({ suite, options }: LoadedSuite, deps: EvalDeps): Judge | undefined {

@@ -89,7 +89,10 @@ export const evalCommand = (io: Io): Command =>
     .option('--concurrency <n>', 'run this many trials at once', wholeNumber('--concurrency', 1, 64))
     .option('--retries <n>', 'ask again after an outage, this often', wholeNumber('--retries', 0, 10))
     .option('--timeout <seconds>', 'let a trial take this long', seconds)
-    .option('--cache', 'use answers of the last day to the same prompts (default: with one trial a case)')
+    .option(
+      '--cache',
+      'use answers of the last day to the same prompts (default: one trial, and a target in a file)',
+    )
     .option('--no-cache', 'ask everything anew')
     .option('--resume', 'run only what is left of a run that broke off')
     .option('--shard <i/n>', "run this part of the suites' cases; merge the parts for a verdict", part)
