@@ -99,19 +99,19 @@ function guarding(where: string, start: () => Promise<World>, skip: string | fal
       await new Promise((resolve) => setTimeout(resolve, 20))
       await split()
       const first = open()
-      await observe(first, 20, { 1: 1, 2: 5 })
+      await observe(first, 5, { 1: 1, 2: 5 })
       const early = await guard('--json')
       expect(early.code).toBe(0)
       const looked = JSON.parse(early.out)
       expect(looked).toMatchObject({
         state: 'watching',
-        arms: [{ version: 2, pairs: 20, seen: { count: 20 } }],
+        arms: [{ version: 2, pairs: 5, seen: { count: 5 } }],
       })
       // The same again: nothing counts twice.
       expect(JSON.parse((await guard('--json')).out).arms).toEqual(looked.arms)
       await first.close()
       const second = open() // another process
-      await observe(second, 40, { 1: 1, 2: 5 })
+      await observe(second, 55, { 1: 1, 2: 5 })
       await second.close()
       const { code, out } = await guard()
       expect({ code, out }).toMatchObject({ code: 1, out: expect.stringContaining('ROLLED BACK') })
