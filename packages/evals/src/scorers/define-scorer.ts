@@ -40,6 +40,8 @@ export interface BoundScorer {
 /** A kind of scorer that a suite can name. */
 export interface ScorerKind {
   readonly kind: string
+  /** What a suite may say of it. */
+  readonly options: z.ZodObject
   /** Reads a suite's options for it; issues are paths from the options. */
   bind(options: unknown): BoundScorer | readonly Issue[]
 }
@@ -71,6 +73,7 @@ export function defineScorer<Options, Expected>(definition: Definition<Options, 
   const options = definition.options.extend({ name: Named.shape.name }).strict()
   return {
     kind,
+    options,
     bind(given) {
       const parsed = options.safeParse(given)
       if (!parsed.success) return issuesOf(parsed.error)

@@ -70,6 +70,7 @@ export function scoreBy(definition: FunctionScorer): BoundScorer {
 /** A scorer of the user's own, or one of autoevals: an export of a module that stands beside the suite. */
 export const moduleScorer: ScorerKind = {
   kind: 'module',
+  options: Options,
   bind(given) {
     const parsed = Options.safeParse(given)
     if (!parsed.success) return issuesOf(parsed.error)
