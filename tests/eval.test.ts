@@ -112,6 +112,8 @@ describe.each([
         'gate.metric': 'pass_rate',
         'gate.direction': 'higher',
         'gate.threshold': '1',
+        'gate.margin': '0.1',
+        gates: JSON.stringify([{ metric: 'pass_rate', direction: 'higher', threshold: 1, margin: 0.1 }]),
         'prompt.base': 'v1',
         'prompt_digest.base': base.digest,
         'prompt_alias.base': 'production',

@@ -1,6 +1,7 @@
 import { EvalFailure } from './errors.ts'
 import { isByCase } from './logged-scores.ts'
 import type { Estimand } from './paired.ts'
+import { type RunRules, readRules } from './run-rules.ts'
 import type { LoggedRun, RunQuery, Tracking } from './tracking-port.ts'
 
 export { whyNotComparable } from './comparable.ts'
@@ -41,6 +42,10 @@ export interface EvalRun {
   readonly trials?: number
   readonly estimand?: Estimand
   readonly seed?: number
+  /** The metric of its main gate. */
+  readonly mainMetric?: string
+  /** What decided about it: gates with their margins, and scorers that tolerate no miss. */
+  readonly rules?: RunRules
   readonly gitCommit?: string
   readonly isGitDirty?: boolean
   /** About the whole run: none of single cases. */
@@ -91,6 +96,8 @@ export function readEvalRun(run: LoggedRun): EvalRun {
     ...said('trials', wholeNumber(params.trials)),
     ...(estimand === 'these-cases' || estimand === 'such-cases' ? { estimand } : {}),
     ...said('seed', wholeNumber(params.seed)),
+    ...said('mainMetric', params['gate.metric']),
+    ...said('rules', readRules(params)),
     ...said('gitCommit', params.git_commit ?? tags['mlflow.source.git.commit']),
     ...said('isGitDirty', dirty === undefined ? undefined : dirty.toLowerCase() === 'true'),
     metrics: Object.fromEntries(Object.entries(metrics).filter(([key]) => !isByCase(key))),

@@ -1,5 +1,5 @@
+import type { CaseFacts } from './case-facts.ts'
 import type { CaseScores } from './case-scores.ts'
-import type { Case } from './dataset.ts'
 import { evidenceOf } from './gate-evidence.ts'
 import { type Judged, judgeEvidence } from './judge-evidence.ts'
 import type { GateAnswer, GateOutcome, GateQuestion, PairedCase, SliceAnswer } from './paired.ts'
@@ -32,7 +32,7 @@ export function decide(
   { gates, hard, estimand, deterministic }: GateRules,
   candidate: CaseScores,
   baseline: CaseScores,
-  { cases }: { readonly cases?: readonly Case[] } = {},
+  { cases }: { readonly cases?: readonly CaseFacts[] } = {},
 ): GateDecision {
   const answers = gates.map(({ metric, direction, margin }) => {
     const { pairs, unpaired } = pairCases(metric, candidate, baseline, cases, direction)
@@ -68,7 +68,7 @@ export function pairCases(
   metric: string,
   candidate: CaseScores,
   baseline: CaseScores,
-  cases: readonly Case[] = [],
+  cases: readonly CaseFacts[] = [],
   direction: GateQuestion['direction'] = 'higher',
 ): { readonly pairs: readonly PairedCase[]; readonly unpaired: readonly string[] } {
   const known = new Map(cases.map((one) => [one.id, one]))

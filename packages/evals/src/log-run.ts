@@ -1,3 +1,4 @@
+import { factTags } from './case-facts.ts'
 import { CASE_TABLE, caseTable, tableTag } from './case-table.ts'
 import type { RunLineage } from './lineage.ts'
 import type { LoadedSuite } from './load-suite.ts'
@@ -43,6 +44,7 @@ export async function logRun(run: TrackedRun, outcome: RunOutcome): Promise<void
     ...(shard === undefined ? {} : { 'promptkeep.shard': shard }),
     'mlflow.linkedPrompts': linkedPrompts(lineage),
     ...caseTags(ids),
+    ...factTags(loaded.dataset.cases),
   })
   await run.logParams(lineageParams(lineage, model))
   // First what is about the whole run: MLflow's UI shows metrics in the order in which they came.

@@ -2,6 +2,7 @@ import type { GitState } from './git.ts'
 import type { RunLineage } from './lineage.ts'
 import type { LoadedSuite } from './load-suite.ts'
 import { fitting, isKey, PARAM_LIMIT, TAG_LIMIT } from './logged-text.ts'
+import { rulesParams } from './run-rules.ts'
 import { needsJudge } from './scorers/define-scorer.ts'
 
 /** Tags of a run from its first moment: MLflow's own keys, so that its UI shows them. */
@@ -36,8 +37,7 @@ export const judgeModelOf = ({ suite, options }: LoadedSuite): string | undefine
 
 /** Params that are known before the first case. */
 export function baseParams(loaded: LoadedSuite, setup: RunSetup = {}): Record<string, string> {
-  const { suite, dataset, gates, promptAlias } = loaded
-  const [gate] = gates
+  const { suite, dataset, promptAlias } = loaded
   const { git, seed } = setup
   const judgeModel = judgeModelOf(loaded)
   return paramsOf({
@@ -48,9 +48,7 @@ export function baseParams(loaded: LoadedSuite, setup: RunSetup = {}): Record<st
     trials: String(suite.trials),
     estimand: suite.estimand,
     alias_chain: promptAlias.join(','),
-    'gate.metric': gate.metric,
-    'gate.direction': gate.direction,
-    'gate.threshold': String(gate.threshold),
+    ...rulesParams(loaded),
     ...(judgeModel === undefined ? {} : { judge_model: judgeModel }),
     ...(seed === undefined ? {} : { seed: String(seed) }),
     ...(git && { git_commit: git.commit, git_dirty: String(git.dirty) }),
