@@ -186,7 +186,7 @@ const isHeader = (line: unknown): line is JournalHeader =>
   typeof line === 'object' && line !== null && (line as JournalHeader).format === 'promptkeep-eval-journal-1'
 
 /** In what two runs differ that are to be one, in words; empty when they may be. */
-export const whyAnother = (ours: JournalHeader['asked'], theirs: JournalHeader['asked']): string[] =>
-  [...new Set([...Object.keys(ours), ...Object.keys(theirs)])]
-    .filter((key) => ours[key] !== theirs[key])
-    .map((key) => `${key} was ${theirs[key] || 'not given'} and is ${ours[key] || 'not given'}`)
+export const whyAnother = (before: JournalHeader['asked'], now: JournalHeader['asked']): string[] =>
+  [...new Set([...Object.keys(before), ...Object.keys(now)])]
+    .filter((key) => before[key] !== now[key])
+    .map((key) => `${key} was ${before[key] || 'not given'} and is ${now[key] || 'not given'}`)
