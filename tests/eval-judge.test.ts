@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { createRegistry, type Registry } from '@promptkeep/client'
 import { parsePromptFile } from '@promptkeep/client/files'
 import { createMemoryTransport } from '@promptkeep/client/testing'
@@ -6,6 +9,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { type ModelReply, type Respond, startModelEndpoint } from '../apps/assistant/src/model-endpoint.ts'
 import { createJudge, type JudgeDeps } from '../packages/evals/src/judge.ts'
 import type { JudgeQuestion } from '../packages/evals/src/scorers/services.ts'
+import { startRegistry } from './support/registry.ts'
 
 const path = new URL('../packages/evals/prompts/eval-judge.md', import.meta.url)
 const SHIPPED = parsePromptFile(readFileSync(path, 'utf8'), 'eval-judge.md')
@@ -226,6 +230,13 @@ describe('a judge', () => {
     })
   })
 
+  it('says the mistake and not the outage when its draws fail by both', async () => {
+    const { judge } = await startJudge(
+      inTurn({ status: 503, message: 'down' }, { status: 404, message: 'no such model' }),
+    )
+    await expect(judge.ask(QUESTION)).rejects.toMatchObject({ code: 'CONFIGURATION' })
+  })
+
   it('does not take the opinion of another model', async () => {
     const { judge } = await startJudge(() => says({ reason: 'r', score: 1 }), {
       fetch: async () =>
@@ -301,6 +312,27 @@ describe("a judge's prompt", () => {
     await expect(ask(await startPrompts(), { prompt: 'tone-judge' })).rejects.toThrow(
       'promptkeep register tone-judge --file tone-judge.md --alias production',
     )
+  })
+
+  it('is registered by the very command that the error says', { timeout: 30_000 }, async () => {
+    const server = await startRegistry()
+    onTestFinished(() => server.stop())
+    const settings = { trackingUri: server.url, env: {}, strict: true, cacheTtlSeconds: 0 }
+    const registry = createRegistry(settings)
+    onTestFinished(() => registry.close())
+    const { judge } = await startJudge(() => says({ reason: 'r', score: 1 }), { registry })
+    const { message } = await judge.ask(QUESTION).catch((error: Error) => error as Error)
+    const [, command = ''] = / promptkeep (register .*)$/.exec(message) ?? []
+    const bin = fileURLToPath(new URL('../packages/cli/bin/promptkeep.js', import.meta.url))
+    await promisify(execFile)(process.execPath, [bin, ...command.split(' '), '--strict'], {
+      env: { PATH: process.env.PATH, MLFLOW_TRACKING_URI: server.url },
+    })
+    expect((await judge.ask(QUESTION)).score).toBe(1)
+    expect(judge.prompts()['eval-judge']).toMatchObject({
+      version: 1,
+      alias: 'production',
+      source: 'registry',
+    })
   })
 
   it('that is bundled answers nothing', async () => {

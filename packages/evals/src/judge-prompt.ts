@@ -58,9 +58,13 @@ function noPrompt(name: string, alias: string, error: unknown): EvalFailure {
     return new EvalFailure(isOutage(error) ? 'INFRASTRUCTURE' : 'CONFIGURATION', why, { cause: error })
   }
   const file = name === DEFAULT_JUDGE_PROMPT ? fileURLToPath(SHIPPED) : `${name}.md`
-  const command = `promptkeep register ${name} --file ${file} --alias ${alias}`
+  const command = `promptkeep register ${name} --file ${quoted(file)} --alias ${alias}`
   return new EvalFailure('CONFIGURATION', `${why}; register it: ${command}`, { cause: error })
 }
+
+/** For a shell. */
+const quoted = (path: string): string =>
+  /^[\w@%+=:,./\\-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`
 
 /** What a judge's prompt may ask for, and what it must: a judge that does not see the answer judges nothing. */
 const VARIABLES = ['rubric', 'input', 'output', 'expected', 'conversation', 'scale']

@@ -76,11 +76,18 @@ export function createJudge(deps: JudgeDeps): Judge {
       if (!(Number.isInteger(question.draws) && question.draws >= 2))
         throw new EvalFailure('CONFIGURATION', `a judge is asked at least twice, not ${question.draws} times`)
       const prompt = await prompts.get(question.prompt)
-      return opinionOf(
-        await Promise.all(Array.from({ length: question.draws }, () => draw(prompt, question))),
-      )
+      return opinionOf(await allOf(Array.from({ length: question.draws }, () => draw(prompt, question))))
     },
   }
+}
+
+/** Waits for every draw, so that none is still under way when the question is answered; a mistake outranks an outage. */
+async function allOf<T>(draws: readonly Promise<T>[]): Promise<T[]> {
+  const ended = await Promise.allSettled(draws)
+  const failures = ended.flatMap((end): unknown[] => (end.status === 'rejected' ? [end.reason] : []))
+  const worst = failures.find((reason) => reason instanceof EvalFailure && reason.code !== 'INFRASTRUCTURE')
+  if (failures.length > 0) throw worst ?? failures[0]
+  return ended.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []))
 }
 
 function opinionOf(answers: readonly { draw: Draw; usage: JudgeUsage }[]): JudgeOpinion {
