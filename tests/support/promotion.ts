@@ -52,6 +52,9 @@ export async function createPromotionFolder(): Promise<PromotionFolder> {
   }
 }
 
+/** Once: each one listens to the streams of the process. */
+const io = createIo(process)
+
 export interface Ran {
   readonly code: 0 | 1 | 2
   readonly out: string
@@ -73,7 +76,7 @@ export async function promptkeep(
     },
   })
   const code = await main(['node', 'promptkeep', ...args], {
-    ...createIo(process),
+    ...io,
     env,
     cwd,
     untilStopped: () => new Promise(() => {}),

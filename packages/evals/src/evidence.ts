@@ -20,13 +20,18 @@ export type Evidence =
   /** Why there is none: in words for people. */
   | { readonly missing: string }
 
-export interface EvidenceQuery {
+/** Milliseconds since the epoch. */
+export interface Freshness {
+  /** A run that ended before this is stale. */
+  readonly freshSince: number
+  readonly now: number
+}
+
+export interface EvidenceQuery extends Freshness {
   /** MLflow experiment of the runs. */
   readonly experiment: string
   readonly suite: Pick<LoadedSuite, 'suite' | 'dataset'>
   readonly of: JudgedVersion
-  /** Milliseconds since the epoch: a run that ended before this is stale. */
-  readonly freshSince: number
   /** The number must be the same, too: what a move takes. Default: the text alone. */
   readonly byNumber?: boolean
 }
@@ -37,7 +42,7 @@ export interface EvidenceQuery {
  */
 export async function findEvidence(
   tracking: Pick<Tracking, 'findRuns'>,
-  { experiment, suite, of, freshSince, byNumber = false }: EvidenceQuery,
+  { experiment, suite, of, freshSince, now, byNumber = false }: EvidenceQuery,
 ): Promise<Evidence> {
   const { name, version, digest } = of
   let newest: string | undefined
@@ -51,29 +56,39 @@ export async function findEvidence(
     const problem =
       byNumber && run.prompts[name]?.version !== version
         ? `it judged this text as v${run.prompts[name]?.version}`
-        : whyNotUsable(run, suite.dataset.digest, freshSince)
+        : whyNotUsable(run, { datasetDigest: suite.dataset.digest, freshSince, now })
     if (problem === undefined) return { run }
     newest ??= `run ${run.id}: ${problem}`
     // They come by their end: what is left is older, and those without an end are under way.
     if (run.endedAt !== undefined && run.endedAt < freshSince) break
   }
   if (newest !== undefined) return { missing: newest }
-  const other = await otherPrompts(tracking, { experiment, suite, of, freshSince })
+  const other = await otherPrompts(tracking, { experiment, suite, of, freshSince, now })
   if (other) return { notConcerned: `run ${other.id} used ${Object.keys(other.prompts).sort().join(', ')}` }
   return { missing: `no run of this suite judged ${name} v${version}` }
 }
 
-/** Why a run is no evidence about what it judged, or `undefined`. */
-export function whyNotUsable(run: EvalRun, datasetDigest: string, freshSince: number): string | undefined {
+/**
+ * Why a run is no evidence about what it judged, or `undefined`.
+ * @param rules - What is not said is not asked for: a dataset, an age.
+ */
+export function whyNotUsable(
+  run: EvalRun,
+  rules: Partial<Freshness> & { readonly datasetDigest?: string } = {},
+): string | undefined {
+  const { datasetDigest, freshSince = 0, now = Number.POSITIVE_INFINITY } = rules
   if (run.status !== 'FINISHED') return `it is ${run.status}`
   if (run.invalid !== undefined) return `it is marked invalid: ${run.invalid.slice(0, 300)}`
   if (run.shard !== undefined) return `it is shard ${run.shard}, and no whole run`
-  if (run.datasetDigest !== datasetDigest)
+  if (datasetDigest !== undefined && run.datasetDigest !== datasetDigest)
     return `it used another dataset (dataset_digest ${run.datasetDigest?.slice(0, 12) ?? 'not said'}; the manifest's is ${datasetDigest.slice(0, 12)} now)`
   const { errors = 0, not_run: left = 0 } = run.metrics
   if (errors > 0) return `${errors} of its cases ended in an error`
   if (left > 0) return `${left} of its cases were not run`
   if (!run.isComplete) return 'it is not complete'
+  // An end is what its client says: one that is to come would stay fresh for ever.
+  if ((run.endedAt ?? 0) > now + MAX_SKEW_MS)
+    return `it says that it ended at ${isoTime(run.endedAt ?? 0)}, which is still to come`
   if ((run.endedAt ?? 0) < freshSince) return `it is stale: it ended at ${isoTime(run.endedAt ?? 0)}`
   return undefined
 }
@@ -81,7 +96,7 @@ export function whyNotUsable(run: EvalRun, datasetDigest: string, freshSince: nu
 /** A fresh run of the suite that used prompts, and not this one: a suite that the prompt is no part of. */
 async function otherPrompts(
   tracking: Pick<Tracking, 'findRuns'>,
-  { experiment, suite, of, freshSince }: EvidenceQuery,
+  { experiment, suite, of, freshSince, now }: EvidenceQuery,
 ): Promise<EvidenceRun | undefined> {
   const runs = findRuns(tracking, {
     experiment,
@@ -91,14 +106,23 @@ async function otherPrompts(
     order: 'ended',
   })
   for await (const run of runs) {
-    const { errors = 0, not_run: left = 0 } = run.metrics
     if (run.endedAt === undefined || run.endedAt < freshSince) return undefined
-    if (errors > 0 || left > 0 || run.shard !== undefined) continue
+    const { errors = 0, not_run: left = 0 } = run.metrics
+    // One that no candidate reached is marked as no evidence, and says just this. Any other mark may hide a use.
+    const isMarked = run.invalid !== undefined && !NOT_CONCERNED.test(run.invalid)
+    if (isMarked || errors > 0 || left > 0 || run.shard !== undefined || run.endedAt > now + MAX_SKEW_MS)
+      continue
     const names = Object.keys(run.prompts)
     // Only the newest whole run says what the suite uses now.
     return names.length > 0 && !names.includes(of.name) ? run : undefined
   }
   return undefined
 }
+
+/** How the mark of a run begins that used no candidate (verdict.ts). */
+const NOT_CONCERNED = /^no case used a prompt that has alias /
+
+/** Clocks differ a little; the server allows as much. */
+const MAX_SKEW_MS = 60_000
 
 const isoTime = (ms: number): string => new Date(ms).toISOString()

@@ -1,3 +1,4 @@
+import type { CaseScores } from './case-scores.ts'
 import { type EvalRun, readEvalRun, readScores, whyNotComparable } from './eval-run.ts'
 import { type EvidenceRun, findEvidence, type JudgedVersion, whyNotUsable } from './evidence.ts'
 import { decide } from './gate.ts'
@@ -6,6 +7,7 @@ import { passes } from './metrics.ts'
 import type { SuiteJudgement } from './promotion.ts'
 import { type EvalDeps, runSuite } from './run-eval.ts'
 import type { Gate } from './suite.ts'
+import { listed } from './words.ts'
 
 export interface JudgeQuestion {
   readonly suite: LoadedSuite
@@ -51,31 +53,32 @@ export async function judgeCandidate(question: JudgeQuestion, deps: JudgeDeps): 
     return undecided(`no evidence about ${candidate.name} v${candidate.version} (${from}): ${ours.missing}`)
   const { run } = ours
   const found = { ...NOTHING, suite: name, run: run.id, evidence: run }
+  const { tracking } = deps.evals
   const missed = suite.gates.filter((gate) => !passes(gate, run.metrics)).map((gate) => missedGate(gate, run))
+  const scores = await readScores(tracking, run.logged)
+  const gaps = gapsOf(scores, suite)
+  if (gaps.length > 0)
+    return { ...found, outcome: 'undecided', reasons: gaps.map((gap) => `run ${run.id} ${gap}`) }
 
   if (!baseline) {
-    const reasons = [...missed, ...(await hardMisses(suite, run, deps))]
+    const reasons = [...missed, ...hardMisses(suite, scores)]
     return { ...found, outcome: reasons.length > 0 ? 'fail' : 'pass', reasons }
   }
   const theirs = await evidenceOf(baseline, [to], question, deps)
   if (!('run' in theirs)) {
     const why = 'missing' in theirs ? theirs.missing : theirs.notConcerned
     return {
-      ...undecided(`no baseline run of v${baseline.version} (${to}): ${why}`),
-      run: run.id,
-      evidence: run,
+      ...found,
+      outcome: 'undecided',
+      reasons: [`no baseline run of v${baseline.version} (${to}): ${why}`],
     }
   }
   const both = { ...found, baselineRun: theirs.run.id }
   const apart = whyNotComparable(run, theirs.run, candidate.name)
   if (apart.length > 0)
     return { ...both, outcome: 'undecided', reasons: apart.map((reason) => `not comparable: ${reason}`) }
-  const { tracking } = deps.evals
   const rules = { ...suite.suite, gates: suite.gates }
-  const [scores, before] = [
-    await readScores(tracking, run.logged),
-    await readScores(tracking, theirs.run.logged),
-  ]
+  const before = await readScores(tracking, theirs.run.logged)
   const decision = decide(rules, scores, before, { cases: suite.dataset.cases })
   const worse = [...new Set(decision.answers.flatMap((answer) => answer.worse))]
   return {
@@ -98,7 +101,8 @@ async function evidenceOf(
   // The server takes a run as evidence for a number; what it is compared with it knows by its text.
   const byNumber = of === candidate
   const { experiment, tracking } = evals
-  const found = await findEvidence(tracking, { experiment, suite, of, freshSince, byNumber })
+  const now = evals.now()
+  const found = await findEvidence(tracking, { experiment, suite, of, freshSince, now, byNumber })
   if (!('missing' in found) || !mayRun) return found
   onLine?.(`${suite.suite.name}: running it on ${of.name} v${of.version} (${chain[0]}); ${found.missing}`)
   const report = await runSuite({ ...suite, promptAlias: chain }, evals)
@@ -108,7 +112,9 @@ async function evidenceOf(
     }
   const logged = await evals.tracking.getRun(report.run.id)
   const run = readEvalRun(logged)
-  const problem = whyNotUsable(run, suite.dataset.digest, 0) ?? wrongVersion(run, of)
+  const problem =
+    whyNotUsable(run, { datasetDigest: suite.dataset.digest, freshSince: 0, now: evals.now() }) ??
+    wrongVersion(run, of)
   return problem === undefined ? { run: { ...run, logged } } : { missing: `run ${run.id}: ${problem}` }
 }
 
@@ -124,15 +130,21 @@ const missedGate = ({ metric, direction, threshold }: Gate, { metrics }: EvalRun
   `${metric} is ${metrics[metric] ?? 'unknown'}, and must be ${direction === 'higher' ? '≥' : '≤'} ${threshold}`
 
 /** Scorers that tolerate no miss, where no baseline is there to be compared with. */
-async function hardMisses(
-  { suite: { hard } }: LoadedSuite,
-  run: EvidenceRun,
-  { evals }: JudgeDeps,
-): Promise<string[]> {
-  if (hard.length === 0) return []
-  const { ids, metrics } = await readScores(evals.tracking, run.logged)
-  return hard.flatMap((scorer) => {
+const hardMisses = ({ suite: { hard } }: LoadedSuite, { ids, metrics }: CaseScores): string[] =>
+  hard.flatMap((scorer) => {
     const missed = ids.filter((_, i) => metrics[`score.${scorer}`]?.[i]?.some((value) => value < 1))
     return missed.length === 0 ? [] : [`${scorer} tolerates no miss: ${missed.join(', ')}`]
   })
+
+/** What a run of this suite as it is now would say, and this one does not: what is not said is no pass. */
+function gapsOf({ ids, metrics }: CaseScores, { suite, dataset }: LoadedSuite): string[] {
+  const place = new Map(ids.map((id, i) => [id, i]))
+  const silent = dataset.cases.filter(({ id }) => !metrics.pass_rate?.[place.get(id) ?? -1]?.length)
+  const unscored = suite.hard.filter(
+    (scorer) => !metrics[`score.${scorer}`]?.some((values) => values.length > 0),
+  )
+  return [
+    ...(silent.length > 0 ? [`says nothing of the cases ${listed(silent.map(({ id }) => id))}`] : []),
+    ...unscored.map((scorer) => `says nothing of ${scorer}, which tolerates no miss: run the suite again`),
+  ]
 }

@@ -1,11 +1,20 @@
-import { hasCode, isOutage, type Prompt, type Registry } from '@promptkeep/client'
+import { hasCode, isOutage, type Registry } from '@promptkeep/client'
 import type { Admin } from '@promptkeep/client/admin'
-import { LIMIT, TAG } from '@promptkeep/client/protocol'
+import { LIMIT } from '@promptkeep/client/protocol'
+import { whyNotEarned } from './earned.ts'
 import { EvalFailure, messageOf } from './errors.ts'
-import type { JudgedVersion } from './evidence.ts'
 import { type JudgeDeps, type JudgedRun, judgeCandidate } from './judge-candidate.ts'
 import type { LoadedSuite } from './load-suite.ts'
 import { answerSummary, concludeSuites, type Promotion } from './promotion.ts'
+import {
+  judged,
+  type Place,
+  readAlias,
+  refuseOddities,
+  requireNeverSet,
+  requireUnchanged,
+  versionOf,
+} from './promotion-place.ts'
 
 export interface PromoteOptions {
   /** The prompt. */
@@ -22,6 +31,8 @@ export interface PromoteOptions {
   readonly run?: boolean | undefined
   /** Decides by the runs that are there; runs, moves and writes nothing. */
   readonly dryRun?: boolean | undefined
+  /** Default true. False: it is judged and the verdicts are written, and the alias stays where it is. */
+  readonly move?: boolean | undefined
   /** Moves it without evidence; needs a reason, and an admin where the policy of `to` asks for evidence. */
   readonly force?: boolean | undefined
   /** Kept with the change, before the summary of the evidence. */
@@ -81,9 +92,10 @@ export async function promote(options: PromoteOptions, deps: PromoteDeps): Promi
   type Outcome = Pick<Promotion, 'outcome' | 'exitCode'> & Partial<Promotion>
 
   async function outcomeOf(place: Place): Promise<Outcome> {
-    if (place.baseline?.version === place.candidate.version) return alreadyThere()
+    if (place.baseline?.version === place.candidate.version) return alreadyThere(place)
     if (force) return moveByForce(place)
     refuseOddities(place)
+    if (place.baseline === undefined) await requireNeverSet(deps.admin, name, to)
     return moveByEvidence(place)
   }
 
@@ -126,7 +138,7 @@ export async function promote(options: PromoteOptions, deps: PromoteDeps): Promi
     const passed = suites.filter((one) => one.outcome === 'pass')
     const evidence = `runs:/${passed[0]?.run}`
     const reason = reasonOf(options.reason, passed, baseline?.version)
-    if (dryRun) return { outcome: 'would-promote', exitCode: 0, evidence, reason }
+    if (dryRun || options.move === false) return { outcome: 'would-promote', exitCode: 0, evidence, reason }
     return { ...(await move(place, { reason, evidence })), reason, evidence }
   }
 
@@ -161,83 +173,21 @@ export async function promote(options: PromoteOptions, deps: PromoteDeps): Promi
     }
   }
 
-  async function alreadyThere(): Promise<Outcome> {
-    const page = await deps.admin.changes({ prompt: name, alias: to, kinds: ['alias.moved'], limit: 1 })
-    const last = page.items[0]
-    const version = known.candidate?.version
-    if (last?.to === version && last?.evidence !== undefined && !last.forced)
+  async function alreadyThere({ candidate }: Place): Promise<Outcome> {
+    const { version } = candidate
+    const [last] = (await deps.admin.changes({ prompt: name, alias: to, kinds: ['alias.moved'], limit: 1 }))
+      .items
+    const why = await whyNotEarned(last, judged(candidate), deps.evals.tracking)
+    if (why === undefined && last?.evidence !== undefined)
       return { outcome: 'already-there', exitCode: 0, evidence: last.evidence, change: last }
-    const problem = `${from} and ${to} of ${name} are both v${version}, and no evidence of that is in the history: there is nothing to compare it with`
+    const problem = `${from} and ${to} of ${name} are both v${version}, and it is not known to have earned that (${why}): there is nothing to compare it with`
     return { outcome: 'undecided', exitCode: 2, problems: [problem] }
   }
 }
 
-/** What an alias says. */
-type Said = Pick<Prompt, 'name' | 'version' | 'digest' | 'tags'>
-
-interface Place {
-  readonly name: string
-  readonly from: string
-  readonly to: string
-  readonly candidate: Said
-  readonly baseline: Said | undefined
-}
-
-const versionOf = ({ version, digest }: Said) => ({ version, digest })
-const judged = ({ name, version, digest }: Said): JudgedVersion => ({ name, version, digest })
-
 /** What this package or the client throws on purpose; anything else is a mistake of the program. */
 const isExpected = (error: unknown): error is Error & { readonly code: string } =>
   error instanceof EvalFailure || (error instanceof Error && error.name !== 'TypeError' && 'code' in error)
-
-async function readAlias(
-  registry: PromoteDeps['registry'],
-  name: string,
-  alias: string,
-): Promise<Said | undefined> {
-  try {
-    return await registry.load(name, { alias })
-  } catch (error) {
-    if (hasCode(error, 'ALIAS_NOT_FOUND')) return undefined
-    throw error
-  }
-}
-
-/** What no run could speak for. */
-function refuseOddities({ name, from, to, candidate, baseline }: Place): void {
-  if (baseline?.digest === candidate.digest)
-    throw new EvalFailure(
-      'CONFIGURATION',
-      `v${candidate.version} (${from}) of ${name} has the very text and settings of v${baseline.version} (${to}): there is nothing to judge`,
-    )
-  if (candidate.tags[`${TAG.rolloutPrefix}${to}`] !== undefined)
-    throw new EvalFailure(
-      'CONFIGURATION',
-      `v${candidate.version} of ${name} carries a rollout of ${to}, which would send users to versions that no run judged: delete its tag ${TAG.rolloutPrefix}${to} first`,
-    )
-}
-
-/** A run takes its time, and was about what the aliases said before it. */
-async function requireUnchanged(registry: PromoteDeps['registry'], place: Place): Promise<void> {
-  const { name, from, to } = place
-  for (const [alias, was] of [
-    [from, place.candidate],
-    [to, place.baseline],
-  ] as const) {
-    const is = await readAlias(registry, name, alias)
-    if (is?.version === was?.version && is?.digest === was?.digest) continue
-    const now =
-      is === undefined
-        ? 'unset'
-        : is.version === was?.version
-          ? `v${is.version} with another text`
-          : `v${is.version}`
-    throw new EvalFailure(
-      'CONFIGURATION',
-      `${alias} of ${name} is ${now} now, and was ${was === undefined ? 'unset' : `v${was.version}`} when it was judged: nothing was moved; promote again`,
-    )
-  }
-}
 
 /**
  * After all that a run logs: params that come later void it. A run that passed beside one that did not is no evidence for a

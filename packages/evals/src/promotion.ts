@@ -26,7 +26,8 @@ export interface Promotion {
   readonly from: string
   readonly to: string
   /**
-   * `promoted`: the alias was moved. `already-there`: it was there, by evidence. `would-promote`: a dry run that passed.
+   * `promoted`: the alias was moved. `already-there`: it was there, by evidence. `would-promote`: it passed, and nobody asked
+   * to move it.
    * `refused`: a suite says that it is worse, or not good enough. `inconclusive`: the evidence is too thin.
    * `undecided`: evidence is missing, stale, invalid or not comparable, or somebody could not be asked.
    */
@@ -89,8 +90,8 @@ const HEADLINES: Readonly<Record<Promotion['outcome'], (promotion: Promotion) =>
     `${forced ? 'FORCED' : 'PROMOTED'}: ${to} is at v${candidate?.version} now`,
   'already-there': ({ to, candidate }) =>
     `ALREADY THERE: ${to} is at v${candidate?.version}; nothing was moved`,
-  'would-promote': ({ to, candidate }) =>
-    `WOULD PROMOTE: ${to} to v${candidate?.version} (dry run: nothing was moved or written)`,
+  'would-promote': ({ to, candidate, dryRun }) =>
+    `WOULD PROMOTE: ${to} to v${candidate?.version} (${dryRun ? 'dry run: nothing was moved or written' : 'nothing was moved'})`,
   refused: ({ to }) => `REFUSED: ${to} stays where it is`,
   inconclusive: ({ to }) => `INCONCLUSIVE: ${to} stays where it is`,
   undecided: () => 'UNDECIDED: no promotion without evidence',
