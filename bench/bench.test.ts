@@ -81,3 +81,13 @@ it('tells every reader of the stream every move, with its text', { timeout: 120_
   expect(many.latency).toMatchObject({ readers: 100, moves: 3, wrong: 0 })
   expect(loads).toMatchObject({ moves: 10, wrong: 0, fromCache: 10 })
 })
+
+it('measures what running a case costs, and what it leaves', { timeout: 120_000 }, async () => {
+  const { stdout, figures } = await runSmall('evals')
+  expect(stdout).toContain('| overhead of a case, ms |')
+  const { cases, oursMs, vitestMs, bytesPerCase, samples } = figures
+  expect(samples.map(({ done }: { done: number }) => done).at(-1)).toBe(cases)
+  for (const figure of [oursMs, vitestMs, bytesPerCase]) expect(figure).toBeGreaterThan(0)
+  // A result of a few hundred characters; what the runner itself kept of each trial was three times as much once.
+  expect(bytesPerCase).toBeLessThan(2500)
+})

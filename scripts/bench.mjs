@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { ensureReady, fail, root } from './setup.mjs'
 
-const ALL = ['server', 'load', 'faults', 'growth', 'live', 'gate']
+const ALL = ['server', 'load', 'faults', 'growth', 'live', 'gate', 'evals']
 const [first = '', ...rest] = process.argv.slice(2)
 const [benches, options] = /^[a-z]/.test(first) ? [[first], rest] : [ALL, process.argv.slice(2)]
 const known = `the benches are ${ALL.join(', ')}`

@@ -116,10 +116,17 @@ async function ask(
 ): Promise<TargetResult | Problem | 'interrupted'> {
   const { target, promptAlias, model, tenantPrefix, caseTimeoutMs, trials = 1 } = plan
   if (plan.signal.aborted) return 'interrupted'
-  const deadline = new AbortController()
+  // One signal for both ends; AbortSignal.any would leave something on the run's own for each trial, as long as it lasts.
+  const end = new AbortController()
+  const giveUp = () => end.abort(plan.signal.reason)
+  plan.signal.addEventListener('abort', giveUp, { once: true })
+  let isLate = false
   // Not AbortSignal.timeout: its timer would let the process end under a target that holds no handle of its own.
-  const timer = setTimeout(() => deadline.abort(), caseTimeoutMs)
-  const signal = AbortSignal.any([plan.signal, deadline.signal])
+  const timer = setTimeout(() => {
+    isLate = true
+    end.abort()
+  }, caseTimeoutMs)
+  const { signal } = end
   const cut = new Promise<'cut'>((resolve) => {
     signal.addEventListener('abort', () => resolve('cut'), { once: true })
   })
@@ -135,9 +142,11 @@ async function ask(
   const answer = Promise.resolve()
     .then(() => target.run(asked, { promptAlias, model, tenant, trial, signal }))
     .catch((thrown: unknown): Problem => ({ kind: kindOf(thrown), message: messageOf(thrown) }))
-  const first = await Promise.race([answer, cut]).finally(() => clearTimeout(timer))
+  const first = await Promise.race([answer, cut])
+  clearTimeout(timer)
+  plan.signal.removeEventListener('abort', giveUp)
   if (plan.signal.aborted) return 'interrupted'
-  if (!deadline.signal.aborted && first !== 'cut') return first
+  if (!isLate && first !== 'cut') return first
   return { kind: 'target', message: `no answer within ${caseTimeoutMs / 1000} s` }
 }
 
