@@ -78,3 +78,37 @@ export const keepsInstructions: ModuleScorerFactory = {
     }
   },
 }
+
+/** Turns, counted from 1, whose answers have to ask something. */
+export const Asks = z.array(z.int().positive())
+/** More of them at once is a questionnaire. */
+const MOST_QUESTIONS = 2
+
+/** The share of answers of a conversation that ask one thing where they should (two at most), and never more. */
+export const asksOneThing: ModuleScorer = ({ messages, expected }) => {
+  const turns = Asks.parse(expected)
+  const answers = messages.filter(({ role }) => role === 'assistant')
+  const wrong = answers.flatMap(({ content }, index) => {
+    const turn = index + 1
+    const count = content.match(/[?？](?![?？!])/g)?.length ?? 0
+    if (count > MOST_QUESTIONS) return [`answer ${turn} asks ${count} questions`]
+    return count === 0 && turns.includes(turn) ? [`answer ${turn} asks nothing`] : []
+  })
+  const missing = turns.filter((turn) => turn > answers.length).map((turn) => `there is no answer ${turn}`)
+  const total = Math.max(answers.length, ...turns)
+  return {
+    score: (total - wrong.length - missing.length) / total,
+    reason: [...wrong, ...missing].join('; ') || 'asks one thing at a time',
+  }
+}
+
+/** Two list items in a row: a menu, where a sentence would do. */
+const MENU = /^\s*(?:[-*•]|\d+[.)])\s.*\n+\s*(?:[-*•]|\d+[.)])\s/m
+
+/** 1 when no answer of a conversation that has to ask is a list, and none recites what the assistant can do. */
+export const listsNothing: ModuleScorer = ({ messages, expected }) => {
+  if (Asks.parse(expected).length === 0) return { score: null }
+  const answers = messages.filter(({ role }) => role === 'assistant').map(({ content }) => content)
+  const at = answers.findIndex((text) => MENU.test(text) || /\b(?:here's|here is) what I can\b/i.test(text))
+  return at === -1 ? { score: 1, reason: 'no menu' } : { score: 0, reason: `answer ${at + 1} is a menu` }
+}
