@@ -2,6 +2,8 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { scoreBy } from '@promptkeep/evals'
+import { Levenshtein } from 'autoevals'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadSuite } from '../packages/evals/src/load-suite.ts'
 import { answer } from '../packages/evals/src/scorers/answer.fixture.ts'
@@ -64,4 +66,18 @@ describe("autoevals' own scorers, as a suite names them", () => {
     expect(given?.name).toBe(name)
     expect(given?.score).toBeCloseTo(score, 9)
   })
+})
+
+it("autoevals' functions are scorers in TypeScript as they are", async () => {
+  const near = scoreBy({ name: 'near', score: Levenshtein, expects: 'nearly' })
+  const expected = { nearly: 'kitten' }
+  expect(await near.forCase({ expected })?.(answer({ output: 'mitten', expected }))).toEqual({
+    name: 'near',
+    score: 1 - 1 / 6,
+  })
+  // It throws without a text to compare with, which is no verdict.
+  const always = scoreBy({ name: 'always', score: Levenshtein })
+  await expect(always.forCase({})?.(answer({ output: 'x' }))).rejects.toThrow(
+    'always: LevenshteinScorer requires',
+  )
 })

@@ -321,7 +321,7 @@ describe("a judge's prompt", () => {
     const registry = createRegistry(settings)
     onTestFinished(() => registry.close())
     const { judge } = await startJudge(() => says({ reason: 'r', score: 1 }), { registry })
-    const { message } = await judge.ask(QUESTION).catch((error: Error) => error as Error)
+    const message = await judge.ask(QUESTION).then(String, (error: Error) => error.message)
     const [, command = ''] = / promptkeep (register .*)$/.exec(message) ?? []
     const bin = fileURLToPath(new URL('../packages/cli/bin/promptkeep.js', import.meta.url))
     await promisify(execFile)(process.execPath, [bin, ...command.split(' '), '--strict'], {

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { parse, stringify } from 'yaml'
 import { loadSuite } from '../packages/evals/src/load-suite.ts'
 import { SCORER_KINDS } from '../packages/evals/src/scorers/kinds.ts'
+import { parseSource } from '../packages/evals/src/source-file.ts'
 
 const text = readFileSync(new URL('../docs/scorers.md', import.meta.url), 'utf8')
 const sections = new Map(
@@ -42,12 +42,15 @@ describe('docs/scorers.md', () => {
     it('shows an example that loads', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'promptkeep-docs-'))
       onTestFinished(() => rm(folder, { recursive: true, force: true }))
-      const { scorers, cases } = parse(exampleOf(section)) as { scorers: unknown[]; cases: object[] }
+      const { scorers, cases } = parseSource(exampleOf(section), 'example.yaml').value as {
+        scorers: unknown[]
+        cases: object[]
+      }
       const suite = { name: 'example', dataset: 'cases.yaml', target: './target.ts', threshold: 1, scorers }
       await writeFile(join(folder, 'scorers.ts'), module)
       await writeFile(join(folder, 'target.ts'), 'export const target = { run() {} }')
-      await writeFile(join(folder, 'suite.yaml'), stringify(suite))
-      await writeFile(join(folder, 'cases.yaml'), stringify(cases))
+      await writeFile(join(folder, 'suite.yaml'), JSON.stringify(suite))
+      await writeFile(join(folder, 'cases.yaml'), JSON.stringify(cases))
       const loaded = await loadSuite({ suite: join(folder, 'suite.yaml') }, { fetch })
       expect(loaded.suite.scorers.map((scorer) => scorer.kind)).toContain(kind)
       const ours = loaded.suite.scorers.filter((scorer) => scorer.kind === kind)

@@ -42,10 +42,10 @@ export interface ModuleScorerFactory {
   create(options: Readonly<Record<string, unknown>>): ModuleScorer | Promise<ModuleScorer>
 }
 
-/** How a function is asked. */
-export interface FunctionScorer {
+/** How a function is asked. @typeParam Args - What it reads of an answer: autoevals' say less than we give. */
+export interface FunctionScorer<Args = ModuleScorerArgs> {
   readonly name: string
-  readonly score: ModuleScorer
+  readonly score: (args: Args) => ModuleScore | Promise<ModuleScore>
   /** The key of a case's `expected` that it is given, and without which a case is not its business. */
   readonly expects?: string | undefined
   /** Default `text`. */
@@ -55,7 +55,7 @@ export interface FunctionScorer {
 }
 
 /** A function as a scorer of a suite. */
-export function scoreBy(definition: FunctionScorer): BoundScorer {
+export function scoreBy<Args = ModuleScorerArgs>(definition: FunctionScorer<Args>): BoundScorer {
   const { name, expects } = definition
   const isAsked = ({ expected }: Expecting) => expects === undefined || expected?.[expects] !== undefined
   return {
@@ -63,7 +63,8 @@ export function scoreBy(definition: FunctionScorer): BoundScorer {
     kind: 'module',
     expects,
     issues: () => [],
-    forCase: (testCase) => (isAsked(testCase) ? (args) => ask(definition, args) : undefined),
+    forCase: (testCase) =>
+      isAsked(testCase) ? (args) => ask(definition as FunctionScorer<unknown>, args) : undefined,
   }
 }
 
@@ -133,7 +134,8 @@ async function create(
   throw new EvalFailure('CONFIGURATION', `scorer ${use} made something that is no function`)
 }
 
-async function ask({ name, score, expects, output, timeoutMs = 60_000 }: FunctionScorer, args: ScorerArgs) {
+async function ask(definition: FunctionScorer<unknown>, args: ScorerArgs): Promise<Score> {
+  const { name, expects, output, timeoutMs = 60_000 } = definition
   const found = output === 'json' ? jsonOf(args.output) : { value: args.output }
   if (!found) return { name, score: 0, reason: 'is not JSON' }
   const { expected } = args
@@ -144,7 +146,7 @@ async function ask({ name, score, expects, output, timeoutMs = 60_000 }: Functio
   }
   const given = await within(
     timeoutMs,
-    Promise.resolve().then(() => score(told)),
+    Promise.resolve().then(() => definition.score(told)),
   ).catch((error: unknown) => {
     if (error instanceof EvalFailure) throw error
     throw new Error(`${name}: ${messageOf(error)}`, { cause: error })
