@@ -23,6 +23,7 @@ import { show } from './commands/show.ts'
 import { snapshot } from './commands/snapshot.ts'
 import { status } from './commands/status.ts'
 import { token } from './commands/token.ts'
+import { trend } from './commands/trend.ts'
 import { watchCommand } from './commands/watch.ts'
 import { whoami } from './commands/whoami.ts'
 import type { Io } from './io.ts'
@@ -44,7 +45,7 @@ const COMMANDS = [
     push,
     pull,
   ],
-  ...[lintCommand, snapshot, evalCommand, promoteCommand, watchCommand, guard, generate],
+  ...[lintCommand, snapshot, evalCommand, trend, promoteCommand, watchCommand, guard, generate],
   ...[token, policy, whoami, backup, restore],
 ]
 

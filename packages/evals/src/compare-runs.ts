@@ -2,6 +2,7 @@ import type { Comparison } from './compare.ts'
 import type { EvalRun } from './eval-run.ts'
 import type { GateDecision } from './gate.ts'
 import type { GateOutcome } from './paired.ts'
+import type { PromptChange } from './prompt-changes.ts'
 
 /** What changed in one metric; `better` and `worse` are counted in its direction, `difference` is not turned. */
 export interface MetricComparison extends Comparison {
@@ -21,16 +22,6 @@ export interface ChangedCase {
   /** One value a trial. */
   readonly baseline: readonly number[]
   readonly candidate: readonly number[]
-}
-
-/** A prompt that two runs used in different versions, or of which only one says anything. */
-export interface PromptChange {
-  readonly prompt: string
-  /** Version in the older run, or the baseline; absent where it is not said, or was not used. */
-  readonly from?: number
-  readonly to?: number
-  /** Whether the texts differ: a number may stand for another text after a prompt was made anew. */
-  readonly isOtherText: boolean
 }
 
 /** Two runs of one suite, case by case. */

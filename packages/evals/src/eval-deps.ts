@@ -6,6 +6,7 @@ import { EvalFailure, messageOf } from './errors.ts'
 import { type Git, systemGit } from './git.ts'
 import type { EvalDeps, Progress } from './run-eval.ts'
 import { type ArtifactCall, createTracking, type MlflowCall } from './tracking.ts'
+import type { Tracking } from './tracking-port.ts'
 
 export interface EvalDepsOptions {
   /** Asked for aliases and versions: strict and without a cache, so that what it says is so now. */
@@ -33,13 +34,11 @@ export interface EvalDepsOptions {
 export function createEvalDeps(options: EvalDepsOptions): EvalDeps {
   const { registry, env = process.env, fetch = globalThis.fetch, now = Date.now, git = systemGit } = options
   const trackingUri = options.trackingUri ?? (env.MLFLOW_TRACKING_URI || DEFAULT_TRACKING_URI)
-  const http = createHttp({ connection: connectionTo(trackingUri, env), fetch, random: Math.random })
   return {
     registry,
     log: options.log ?? createAdmin({ trackingUri, env, fetch, now }),
-    tracking: createTracking(mlflowCall(http), artifactCall(http)),
+    ...openEvalRuns({ trackingUri, env, fetch }),
     trackingUri,
-    experiment: env.MLFLOW_EXPERIMENT_NAME || 'promptkeep-evals',
     fetch,
     env,
     now,
@@ -47,6 +46,23 @@ export function createEvalDeps(options: EvalDepsOptions): EvalDeps {
     git,
     signal: options.signal,
     onProgress: options.onProgress,
+  }
+}
+
+/**
+ * The runs of evals, and the MLflow experiment that they are logged to: all that reading them takes.
+ * @throws {EvalFailure} `CONFIGURATION`: an address or credentials that cannot be used.
+ */
+export function openEvalRuns(options: Pick<EvalDepsOptions, 'trackingUri' | 'env' | 'fetch'> = {}): {
+  readonly tracking: Tracking
+  readonly experiment: string
+} {
+  const { env = process.env, fetch = globalThis.fetch } = options
+  const trackingUri = options.trackingUri ?? (env.MLFLOW_TRACKING_URI || DEFAULT_TRACKING_URI)
+  const http = createHttp({ connection: connectionTo(trackingUri, env), fetch, random: Math.random })
+  return {
+    tracking: createTracking(mlflowCall(http), artifactCall(http)),
+    experiment: env.MLFLOW_EXPERIMENT_NAME || 'promptkeep-evals',
   }
 }
 
