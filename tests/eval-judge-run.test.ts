@@ -165,11 +165,15 @@ describe.each([
       const path = join(folder, 'other.yaml')
       const scorers = [{ judge: { rubric: 'It greets.', prompt: 'tone-judge' } }]
       await writeFile(path, JSON.stringify({ ...SUITE, target: target.url, scorers }))
-      const report = await run({ suite: path })
-      expect(report.verdict).toBe('invalid')
-      expect(report.reasons[0]).toContain(
-        'promptkeep register tone-judge --file tone-judge.md --alias production',
-      )
+      let asked = 0
+      target.onMessage = () => void asked++
+      await expect(run({ suite: path })).rejects.toMatchObject({
+        code: 'CONFIGURATION',
+        message: expect.stringContaining(
+          'promptkeep register tone-judge --file tone-judge.md --alias production',
+        ),
+      })
+      expect(asked).toBe(0)
     })
   })
 })

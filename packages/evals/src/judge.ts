@@ -72,6 +72,9 @@ export function createJudge(deps: JudgeDeps): Judge {
     model,
     prompts: prompts.lineages,
     usage: () => ({ ...total }),
+    async load(names) {
+      await Promise.all(names.map(prompts.get))
+    },
     async ask(question) {
       if (!(Number.isInteger(question.draws) && question.draws >= 2))
         throw new EvalFailure('CONFIGURATION', `a judge is asked at least twice, not ${question.draws} times`)

@@ -15,7 +15,7 @@ import { isRemote, openResponses } from './response-cache.ts'
 import { askedFor, casesOfReport, checkResumable, goOn, joined, lastRun, openJournal } from './resume-run.ts'
 import { baseParams, invalidTag, runTags } from './run-record.ts'
 import { type CaseResult, runCases, sleepFor } from './runner.ts'
-import { needsJudge } from './scorers/define-scorer.ts'
+import { judgePrompts, needsJudge } from './scorers/define-scorer.ts'
 import type { Judge } from './scorers/services.ts'
 import { casesOf, type Shard, shardName } from './shard.ts'
 import type { Target } from './target.ts'
@@ -109,6 +109,7 @@ export async function runSuite(
     return { ...last.report, cases: casesOfReport(loaded, shard, last) }
   const rules = { loaded, holders, watch, startedAt }
   if (before) await checkResumable(before, asked, rules, deps)
+  await judge?.load(judgePrompts(suite))
   const git = await readGitState(deps.git, dirname(suite.path))
   const run = await startRun(loaded, deps, git, startedAt)
   try {

@@ -24,8 +24,8 @@ export interface BoundScorer {
   readonly kind: string
   /** The key of a case's `expected` that it reads; absent when the suite says it all. */
   readonly expects?: string | undefined
-  /** It asks a judge: there is nothing to run without a model for one. */
-  readonly usesJudge?: boolean | undefined
+  /** It asks a judge by this prompt: there is nothing to run without it, and without a model. */
+  readonly judgePrompt?: string | undefined
   /**
    * What it needs from files, relative to the suite's; asked once, before any case is looked at. Absent: nothing.
    * @throws {EvalFailure} `CONFIGURATION`
@@ -54,8 +54,8 @@ interface Definition<Options, Expected> {
   readonly expects: { readonly key: string; readonly schema: z.ZodType<Expected> }
   /** False: with these options it checks the same in every case. Default: always true. */
   readsCase?(options: Options): boolean
-  /** Default false. */
-  readonly usesJudge?: boolean
+  /** The prompt by which it asks a judge. Default: it asks none. */
+  judgePrompt?(options: Options): string
   /** What is wrong with a case's expectation beside these options, in words; `undefined`: nothing. */
   problem?(options: Options, expected: Expected): string | undefined
   /** `undefined`: nothing to check. Services are there when an answer is scored, not when a case is only looked at. */
@@ -86,7 +86,7 @@ export function defineScorer<Options, Expected>(definition: Definition<Options, 
         name,
         kind,
         expects: readsCase ? expects.key : undefined,
-        ...(definition.usesJudge ? { usesJudge: true } : {}),
+        judgePrompt: definition.judgePrompt?.(parsed.data as Options),
         issues(testCase) {
           const at = ['expected', expects.key]
           const expected = read(testCase)
@@ -111,6 +111,14 @@ export function defineScorer<Options, Expected>(definition: Definition<Options, 
   }
 }
 
+interface Scored {
+  readonly scorers: readonly BoundScorer[]
+}
+
+/** The prompts that a suite's judge is asked by; none: it has no judge. */
+export const judgePrompts = ({ scorers }: Scored): string[] => [
+  ...new Set(scorers.flatMap(({ judgePrompt }) => judgePrompt ?? [])),
+]
+
 /** Whether a suite has to be given a judge model. */
-export const needsJudge = ({ scorers }: { readonly scorers: readonly BoundScorer[] }): boolean =>
-  scorers.some(({ usesJudge }) => usesJudge)
+export const needsJudge = (suite: Scored): boolean => judgePrompts(suite).length > 0

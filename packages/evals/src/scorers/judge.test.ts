@@ -12,6 +12,7 @@ function fixedJudge(draws: readonly number[]) {
     model: 'fixed',
     prompts: () => ({}),
     usage: () => usage,
+    load: async () => {},
     async ask(question) {
       asked.push(question)
       const score = draws.reduce((sum, draw) => sum + draw, 0) / draws.length

@@ -24,7 +24,7 @@ const Grades = z.record(Text, share).refine((grades) => Object.keys(grades).leng
  */
 export const judge = defineScorer({
   kind: 'judge',
-  usesJudge: true,
+  judgePrompt: ({ prompt }) => prompt,
   options: z.object({
     prompt: Text.default('eval-judge'),
     rubric: Text.optional(),

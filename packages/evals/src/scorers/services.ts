@@ -14,6 +14,11 @@ export interface Judge {
   /** What it was asked and answered so far, opinions that came to nothing included. */
   usage(): JudgeUsage
   /**
+   * Loads prompts before they are needed, so that one that is missing is said before anything runs.
+   * @throws {EvalFailure}
+   */
+  load(prompts: readonly string[]): Promise<void>
+  /**
    * @throws {EvalFailure} whatever kept it from an opinion: then there is no score. `INFRASTRUCTURE` may be another time;
    *   `CONFIGURATION` will not; `INTERRUPTED` when the run was given up
    */
