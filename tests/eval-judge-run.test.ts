@@ -132,12 +132,8 @@ describe.each([
 
     it('is no evidence when the alias of its judge moved while it ran', async () => {
       onTestFinished(async () => void (await registry.setAlias('eval-judge', 'production', 1)))
-      const { template, modelConfig = {} } = await registry.load('eval-judge')
-      const { version } = await registry.register({
-        name: 'eval-judge',
-        template: [...template].reverse(),
-        modelConfig,
-      })
+      const template = 'Judge by {{ rubric }}: {{ output }} {{ expected }}'
+      const { version } = await registry.register({ name: 'eval-judge', template })
       let isMoved = false
       respond = async () => {
         if (!isMoved) {

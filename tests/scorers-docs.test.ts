@@ -36,7 +36,7 @@ describe('docs/scorers.md', () => {
       )
       const known = Object.keys(options.shape).filter((name) => kind === 'module' || name !== 'name')
       expect(named.sort()).toEqual(known.filter((name) => name !== 'name').sort())
-      expect(section).toContain('**1 when**')
+      expect(section).toMatch(/\*\*1\swhen\*\*/)
     })
 
     it('shows an example that loads', async () => {
