@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { alias } from './commands/alias.ts'
 import { backup } from './commands/backup.ts'
+import { compare } from './commands/compare.ts'
 import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
 import { fleet } from './commands/fleet.ts'
@@ -45,7 +46,7 @@ const COMMANDS = [
     push,
     pull,
   ],
-  ...[lintCommand, snapshot, evalCommand, trend, promoteCommand, watchCommand, guard, generate],
+  ...[lintCommand, snapshot, evalCommand, trend, compare, promoteCommand, watchCommand, guard, generate],
   ...[token, policy, whoami, backup, restore],
 ]
 

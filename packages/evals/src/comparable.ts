@@ -1,23 +1,37 @@
 import type { EvalRun, EvalRunPrompt } from './eval-run.ts'
 
+/** What two runs may differ in, beside the candidate. */
+export type Aspect = 'run' | 'suite' | 'dataset' | 'target' | 'estimand' | 'model' | 'judge' | 'prompts'
+
+export interface Difference {
+  readonly aspect: Aspect
+  /** In words for people. */
+  readonly text: string
+}
+
 /**
  * Why the difference between two runs cannot be put down to the candidate: all else must be the same, and be said.
  * @param prompt - The prompt whose text is the candidate; without it any one prompt may differ.
  * @returns One line for each reason; empty when they are comparable.
  */
-export function whyNotComparable(candidate: EvalRun, baseline: EvalRun, prompt?: string): string[] {
-  return [
-    ...(candidate.id === baseline.id ? [`both are the run ${candidate.id}`] : []),
-    ...must('suite', candidate.suite, baseline.suite),
-    ...must('dataset_digest', candidate.datasetDigest, baseline.datasetDigest),
-    ...must('target', candidate.target, baseline.target),
-    ...must('estimand', candidate.estimand, baseline.estimand),
+export const whyNotComparable = (candidate: EvalRun, baseline: EvalRun, prompt?: string): string[] =>
+  differencesOf(candidate, baseline, prompt).map(({ text }) => text)
+
+/** The same, with what each reason is about. */
+export function differencesOf(candidate: EvalRun, baseline: EvalRun, prompt?: string): Difference[] {
+  const texts: readonly (readonly [Aspect, readonly string[]])[] = [
+    ['run', candidate.id === baseline.id ? [`both are the run ${candidate.id}`] : []],
+    ['suite', must('suite', candidate.suite, baseline.suite)],
+    ['dataset', must('dataset_digest', candidate.datasetDigest, baseline.datasetDigest)],
+    ['target', must('target', candidate.target, baseline.target)],
+    ['estimand', must('estimand', candidate.estimand, baseline.estimand)],
     // A target may not know its model, and not every suite has a judge.
-    ...differ('model', candidate.model, baseline.model),
-    ...differ('judge_model', candidate.judgeModel, baseline.judgeModel),
-    ...judges(candidate.judgePrompts, baseline.judgePrompts),
-    ...prompts(candidate.prompts, baseline.prompts, prompt),
+    ['model', differ('model', candidate.model, baseline.model)],
+    ['judge', differ('judge_model', candidate.judgeModel, baseline.judgeModel)],
+    ['judge', judges(candidate.judgePrompts, baseline.judgePrompts)],
+    ['prompts', prompts(candidate.prompts, baseline.prompts, prompt)],
   ]
+  return texts.flatMap(([aspect, reasons]) => reasons.map((text) => ({ aspect, text })))
 }
 
 function must(what: string, candidate: string | undefined, baseline: string | undefined): string[] {

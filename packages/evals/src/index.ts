@@ -1,6 +1,13 @@
 export type { EvalRegistry } from './aliases.ts'
 export { type CaseScores, scoresOf } from './case-scores.ts'
-export type { ChangedCase, MetricComparison, RunComparison } from './compare-runs.ts'
+export {
+  ACROSS,
+  type Across,
+  type CompareOptions,
+  compareRuns,
+  type RunComparison,
+} from './compare-runs.ts'
+export type { ChangedCase, MetricComparison } from './compared-cases.ts'
 export { type Conclusion, concludeEvals, exitCodeOf } from './conclusion.ts'
 export { type CoreSuitesQuery, loadCoreSuites } from './core-suites.ts'
 export type { Case, Dataset } from './dataset.ts'
