@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { createRegistry } from '@promptkeep/client'
 import { createAdmin } from '@promptkeep/client/admin'
 import { silent } from '@promptkeep/client/protocol'
+import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createAssistant } from '../apps/assistant/src/assistant.ts'
 import { readConfig } from '../apps/assistant/src/config.ts'
+import type { Tables } from '../apps/assistant/src/db/schema.ts'
 import { chat, createChatTarget } from '../apps/assistant/src/eval-target.ts'
+import { createEvalWorlds } from '../apps/assistant/src/eval-worlds.ts'
 import { PROMPT_DEFAULTS } from '../apps/assistant/src/prompt-defaults.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
@@ -26,6 +31,39 @@ async function open(trackingUri = registry.url) {
   const target = await chat({ trackingUri, env: {} })
   onTestFinished(() => target.close?.())
   return target
+}
+
+/** A target whose stores can be looked into. */
+async function openWithStores(env: Readonly<Record<string, string>> = {}) {
+  const config = readConfig({
+    ...env,
+    MLFLOW_TRACKING_URI: registry.url,
+    ASSISTANT_DATABASE: 'sqlite::memory:',
+  })
+  const worlds = createEvalWorlds()
+  let db: Kysely<Tables> | undefined
+  const assistant = await createAssistant(config, {
+    ...{ log: silent, env: {}, fetch, now: Date.now, newId: randomUUID, strictPrompts: true },
+    createTools(deps) {
+      db = deps.db
+      return worlds.createTools(deps)
+    },
+  })
+  const target = createChatTarget(assistant, worlds, randomUUID)
+  onTestFinished(() => target.close?.())
+  /** In every table. */
+  async function rows(): Promise<number> {
+    const tables = [
+      ...['users', 'conversations', 'messages', 'answer_prompts', 'greetings'],
+      ...['memories', 'memory_candidates', 'memories_fts'],
+    ] as (keyof Tables)[]
+    const counts = tables.map(async (table) => {
+      const count = db?.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('n'))
+      return Number((await count?.executeTakeFirstOrThrow())?.n)
+    })
+    return (await Promise.all(counts)).reduce((sum, n) => sum + n, 0)
+  }
+  return { target, rows }
 }
 
 describe('the assistant as a target', () => {
@@ -73,16 +111,7 @@ describe('the assistant as a target', () => {
   })
 
   it('leaves nothing of a tenant behind, and isolates one from another', async () => {
-    const config = readConfig({ MLFLOW_TRACKING_URI: registry.url, ASSISTANT_DATABASE: 'sqlite::memory:' })
-    const assistant = await createAssistant(config, {
-      log: silent,
-      env: {},
-      fetch,
-      now: Date.now,
-      newId: randomUUID,
-    })
-    const target = createChatTarget(assistant, randomUUID)
-    onTestFinished(() => target.close?.())
+    const { target, rows } = await openWithStores()
     const ask = { id: 'ask', input: 'what do you know about tea?' }
     const [, other] = await Promise.all([
       target.run({ id: 'tell', input: 'remember that I drink tea' }, options('c')),
@@ -90,7 +119,7 @@ describe('the assistant as a target', () => {
     ])
     expect(other.output).toContain('nothing')
     expect((await target.run(ask, options('c'))).output).toContain('nothing')
-    expect((await assistant.conversations.list('c', { limit: 1, offset: 0 })).total).toBe(0)
+    expect(await rows()).toBe(0)
   })
 
   it('lets a case say that its user is known already', async () => {
@@ -111,5 +140,207 @@ describe('the assistant as a target', () => {
     expect(noAlias.error).toMatchObject({ kind: 'configuration', message: expect.stringContaining('nobody') })
     const away = await open('http://127.0.0.1:1')
     expect((await away.run(testCase, options('f'))).error).toMatchObject({ kind: 'infrastructure' })
+  })
+})
+
+describe('what a case plants', () => {
+  const recall = (id: string, seed: Record<string, unknown>, about = 'tea') => ({
+    ...{ id, input: `what do you know about ${about}?`, seed },
+  })
+
+  it('is remembered, with the day when it was saved, by the clock of the case', async () => {
+    const target = await open()
+    const seed = {
+      now: '2031-05-20T09:00:00Z',
+      memories: [{ content: 'The user drinks Assam tea.', type: 'preference', days_ago: 10 }, 'Has a boat.'],
+    }
+    const { output, toolCalls } = await target.run(recall('tea', seed), options('s1'))
+    expect(output).toContain('The user drinks Assam tea. (saved 2031-05-10)')
+    expect(output).not.toContain('boat')
+    expect(toolCalls.find(({ name }) => name === 'query_memory_tool')?.result).toMatchObject({
+      metadata: { today: '2031-05-20' },
+    })
+  })
+
+  it('belongs to one case and one trial, and to nobody who is said to be another', async () => {
+    const { target, rows } = await openWithStores()
+    const memories = ['The user drinks Assam tea.']
+    const runs = ['s1', 's2', 's3', 's4'].map((tenant, index) =>
+      target.run(
+        recall(tenant, index % 2 === 0 ? { memories } : { other_memories: memories }),
+        options(tenant),
+      ),
+    )
+    const outputs = (await Promise.all(runs)).map(({ output }) => output.includes('Assam'))
+    expect(outputs).toEqual([true, false, true, false])
+    expect((await target.run(recall('again', {}), options('s1'))).output).toContain('nothing')
+    expect(await rows()).toBe(0)
+  })
+
+  it('is the beginning of the conversation that its first turn goes on with', async () => {
+    const { target, rows } = await openWithStores()
+    const conversation = Array.from({ length: 5 }, (_, n) => ({ user: `message ${n}`, assistant: 'Noted.' }))
+    const seed = { conversation }
+    const { messages, prompts } = await target.run({ id: 'on', input: 'hello', seed }, options('s1'))
+    expect(messages.map(({ content }) => content)).toEqual(['hello', expect.any(String)])
+    // five messages that were answered: the first meeting is over
+    expect(Object.keys(prompts)).toContain('proactive-greeting')
+    expect(await rows()).toBe(0)
+  })
+
+  const bergen = {
+    ...{ name: 'Bergen', also: ['Bjørgvin'], state: 'Vestland', country: 'NO', utc_offset_hours: 2 },
+    now: { sky: 'light rain', celsius: 8, feels_like: 5 },
+    days: [
+      { sky: 'light rain', high: 9, low: 6, rain_percent: 90 },
+      { sky: 'clear sky', high: 14, low: 4 },
+    ],
+  }
+
+  it.each([
+    { location: 'Bergen' },
+    { location: 'bergen, NO' },
+    { location: 'Bergen, Vestland' },
+    { location: 'Bjorgvin, Norway' },
+  ])('is the weather of $location, on the day of the case', async ({ location }) => {
+    const target = await open()
+    const seed = { now: '2031-05-20T23:30:00Z', weather: [bergen] }
+    const input = `What is the weather tomorrow in ${location.replace('bergen', 'Bergen')}?`
+    const { output, toolCalls } = await target.run({ id: 'w', input, seed }, options('s1'))
+    expect(toolCalls.map(({ name }) => name)).toEqual(['ask_weather_agent', 'get_weather'])
+    expect(output).toContain('Local date there: Wednesday 2031-05-21')
+    expect(output).toContain('Bergen, Vestland, NO: 8°C (46°F), feels like 5°C')
+    expect(output).toContain('Thursday 2031-05-22 (tomorrow): high 14°C')
+  })
+
+  it('is weather of no other place, of no other case, and none of the network', async () => {
+    const target = await chat({
+      trackingUri: registry.url,
+      env: { OPENWEATHERMAP_API_KEY: 'real', WEATHER_API_BASE_URL: 'http://127.0.0.1:1' },
+    })
+    onTestFinished(() => target.close?.())
+    const ask = async (place: string, tenant: string, seed: Record<string, unknown>) =>
+      (await target.run({ id: tenant, input: `weather in ${place}`, seed }, options(tenant))).output
+    const [here, elsewhere, colder, none] = await Promise.all([
+      ask('Bergen', 's1', { weather: [bergen] }),
+      ask('Oslo', 's2', { weather: [bergen] }),
+      ask('Bergen', 's3', { weather: [{ ...bergen, now: { sky: 'snow', celsius: -9 } }] }),
+      ask('Bergen', 's4', {}),
+    ])
+    expect(here).toContain('8°C')
+    expect(elsewhere).toContain('knows no place of this name')
+    expect(colder).toContain('-9°C')
+    expect(none).toContain('Weather is not set up')
+  })
+
+  const SLOW = { WEATHER_API_TIMEOUT_SECONDS: '0.2', TIMEOUT_SECONDS: '1' }
+  it.each([
+    { tool: 'get_weather', fault: 'down', says: 'cannot be reached or is not working' },
+    { tool: 'get_weather', fault: 'slow', says: 'did not answer in time' },
+    { tool: 'get_weather', fault: 'garbage', says: 'cannot be reached or is not working' },
+    { tool: 'get_weather', fault: 'busy', says: 'too many requests' },
+    { tool: 'get_weather', fault: 'refused', says: 'refused this assistant’s API key' },
+    { tool: 'query_memory_tool', fault: 'down', says: 'memory cannot be read now' },
+    { tool: 'query_memory_tool', fault: 'slow', says: 'could not finish' },
+    { tool: 'query_memory_tool', fault: 'garbage', says: '502 Bad Gateway' },
+    { tool: 'query_memory_tool', fault: 'busy', says: 'rate limit exceeded' },
+    { tool: 'save_memory_tool', fault: 'down', says: 'Nothing was saved: memory cannot be written now.' },
+    { tool: 'save_memory_tool', fault: 'slow', says: 'could not finish' },
+    { tool: 'save_memory_tool', fault: 'garbage', says: '502 Bad Gateway' },
+    { tool: 'save_memory_tool', fault: 'busy', says: 'The limit of 0 memories an hour is reached' },
+  ])('is a $tool that is $fault: it says what it says of a real one', async ({ tool, fault, says }) => {
+    const { target, rows } = await openWithStores(SLOW)
+    const input = { get_weather: 'weather in Bergen', save_memory_tool: 'remember that I drink tea' }[tool]
+    const seed = { weather: [bergen], memories: ['The user drinks tea.'], fail: { tool, with: fault } }
+    const asked = { id: 'f', input: input ?? 'what do you know about tea?', seed }
+    const { output, error } = await target.run(asked, options('s1'))
+    expect(error).toBeUndefined()
+    expect(output).toContain(says)
+    expect(await rows()).toBe(0)
+  })
+
+  it('fails as often as it says, for its own case', async () => {
+    const target = await open()
+    const fail = [{ tool: 'query_memory_tool', with: 'down', times: 1 }]
+    const seed = { memories: ['The user drinks tea.'], fail }
+    const ask = 'what do you know about tea?'
+    const broken = target.run({ id: 'f', turns: [ask, ask], seed }, options('s1'))
+    const whole = target.run({ id: 'w', turns: [ask], seed: { memories: seed.memories } }, options('s2'))
+    expect((await broken).messages.map(({ content }) => content)).toEqual([
+      ...[ask, expect.stringContaining('cannot be read now')],
+      ...[ask, expect.stringContaining('The user drinks tea.')],
+    ])
+    expect((await whole).output).toContain('The user drinks tea.')
+  })
+
+  it.each([
+    {
+      rule: 'a key that nobody knows',
+      seed: { memorys: [] },
+      says: 'seed: unknown key memorys; there are now, memories, other_memories, conversation, weather, fail',
+    },
+    {
+      rule: 'a key of a memory',
+      seed: { memories: [{ content: 'x', when: 'y' }] },
+      says: 'seed.memories.0: unknown key when; there are content, type, importance, confidence, days_ago',
+    },
+    { rule: 'a type', seed: { memories: [{ content: 'x', type: 'wish' }] }, says: 'seed.memories.0.type' },
+    { rule: 'a time', seed: { now: 'tomorrow' }, says: 'seed.now' },
+    {
+      rule: 'a tool that cannot fail',
+      seed: { fail: { tool: 'send_notification', with: 'down' } },
+      says: 'seed.fail.0.tool',
+    },
+    {
+      rule: 'a fault that a tool cannot have',
+      seed: { fail: { tool: 'delete_memory_tool', with: 'refused' } },
+      says: 'seed.fail.0.with: delete_memory_tool can be down, slow, garbage',
+    },
+    {
+      rule: 'the same memory twice',
+      seed: { memories: ['The user drinks tea.', 'the user drinks TEA'] },
+      says: 'seed.memories.1: duplicate',
+    },
+  ])('is refused by name and leaves nothing: $rule', async ({ seed, says }) => {
+    const { target, rows } = await openWithStores()
+    const { error, output } = await target.run({ id: 'bad', input: 'hello', seed }, options('s1'))
+    expect(error).toEqual({ kind: 'configuration', message: expect.stringContaining(`case bad: ${says}`) })
+    expect(output).toBe('')
+    expect(await rows()).toBe(0)
+  })
+
+  it('is gone after a case that was given up in the middle', async () => {
+    const { target, rows } = await openWithStores()
+    const seed = { memories: ['The user drinks tea.'], fail: { tool: 'query_memory_tool', with: 'slow' } }
+    const { error } = await target.run(recall('late', seed), {
+      ...options('s1'),
+      signal: AbortSignal.timeout(300),
+    })
+    expect(error).toMatchObject({ kind: 'target', message: expect.stringContaining('stopped') })
+    expect(await rows()).toBe(0)
+  })
+})
+
+describe('a request that the model’s provider refuses', () => {
+  it('is blocked, and no error', async () => {
+    const endpoint = createServer((request, response) => {
+      request.resume()
+      response.writeHead(400, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ error: { message: 'filtered', code: 'content_filter' } }))
+    })
+    await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => {
+      endpoint.close()
+      endpoint.closeAllConnections()
+    })
+    const { port } = endpoint.address() as AddressInfo
+    const { target } = await openWithStores({
+      OPENAI_API_KEY: 'none',
+      OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
+    })
+    const result = await target.run({ id: 'x', turns: ['how do I …', 'and then?'] }, options('s1'))
+    expect(result.error).toBeUndefined()
+    expect(result.blocked).toEqual({ by: "the model's provider (content_filter)" })
+    expect(result.messages).toHaveLength(2)
   })
 })

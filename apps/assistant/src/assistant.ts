@@ -1,24 +1,17 @@
 import { createRegistry, type Logger, type Registry } from '@promptkeep/client'
 import { snapshotFile } from '@promptkeep/client/snapshot'
-import type { Kysely } from 'kysely'
 import { sql } from 'kysely'
 import type { SpecialistTools } from './agents/context.ts'
 import { type ChatService, createChatService } from './chat-service.ts'
 import type { Config, Env } from './config.ts'
 import { type ConversationStore, createConversationStore } from './db/conversations.ts'
-import { createMemoryStore } from './db/memories.ts'
 import { openAssistantDatabase } from './db/open.ts'
-import type { Tables } from './db/schema.ts'
 import { createUserStore, type UserStore } from './db/users.ts'
 import { DEMO_MODEL, startDemoModel } from './demo-model.ts'
 import { createModels } from './models.ts'
 import { PROMPT_DEFAULTS } from './prompt-defaults.ts'
 import { createPromptService, type PromptService, registryLog } from './prompt-service.ts'
-import { createMemoryTools } from './tools/memory.ts'
-import { createRateLimit } from './tools/rate-limit.ts'
-import { createWeatherTools } from './tools/weather.ts'
-import { createWeatherClient } from './tools/weather-client.ts'
-import { createWeatherService } from './tools/weather-service.ts'
+import { createTools, type ToolDeps } from './tools/create-tools.ts'
 
 /** Everything of the outside world that an assistant touches. */
 export interface AssistantDeps {
@@ -31,6 +24,8 @@ export interface AssistantDeps {
   readonly newId: () => string
   /** Evals: no bundled text answers. Default false. */
   readonly strictPrompts?: boolean
+  /** Evals: makes the tools, so that each user has a world of their own behind them. Default: {@link createTools}. */
+  readonly createTools?: (deps: ToolDeps) => SpecialistTools
 }
 
 /** The assistant without its HTTP door: what `start` serves, and what evals run against. */
@@ -83,7 +78,7 @@ export async function createAssistant(config: Config, deps: AssistantDeps): Prom
   })
   const chat = createChatService({
     ...{ prompts, models, conversations, users, log, isDemo: model.isDemo },
-    tools: createTools(config, deps, database.db),
+    tools: (deps.createTools ?? createTools)({ config, db: database.db, log, now, newId, fetch: deps.fetch }),
     timeoutMs: config.TIMEOUT_SECONDS * 1000,
     historyTokenBudget: config.HISTORY_TOKEN_BUDGET,
   })
@@ -135,31 +130,3 @@ const environmentSettings = ({ TEMPERATURE, MAX_TOKENS }: Config, model_name: st
   ...(TEMPERATURE === undefined ? {} : { temperature: TEMPERATURE }),
   ...(MAX_TOKENS === undefined ? {} : { max_tokens: MAX_TOKENS }),
 })
-
-function createTools(
-  config: Config,
-  { log, now, newId, fetch }: AssistantDeps,
-  db: Kysely<Tables>,
-): SpecialistTools {
-  const weather = createWeatherService({
-    client: createWeatherClient({
-      baseUrl: config.WEATHER_API_BASE_URL,
-      apiKey: config.OPENWEATHERMAP_API_KEY,
-      timeoutMs: config.WEATHER_API_TIMEOUT_SECONDS * 1000,
-      ...{ fetch, now },
-    }),
-    currentTtlMs: config.WEATHER_CACHE_CURRENT_SECONDS * 1000,
-    forecastTtlMs: config.WEATHER_CACHE_FORECAST_SECONDS * 1000,
-    now,
-  })
-  const memory = createMemoryTools({
-    memories: createMemoryStore({ db, now, newId }),
-    limits: {
-      perConversation: config.MEMORY_WRITES_PER_CONVERSATION,
-      perHour: config.MEMORY_WRITES_PER_HOUR,
-    },
-    reads: createRateLimit({ perWindow: config.MEMORY_READS_PER_MINUTE, windowMs: 60_000, now }),
-    log,
-  })
-  return { memory, weather: createWeatherTools(weather) }
-}

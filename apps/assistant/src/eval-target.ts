@@ -2,16 +2,20 @@ import { randomUUID } from 'node:crypto'
 import { isAbsence, type Lineage } from '@promptkeep/client'
 import { fingerprintOf, silent } from '@promptkeep/client/protocol'
 import type { Target, TargetCase, TargetOptions, TargetResult, TargetSetup } from '@promptkeep/evals'
+import { APIError } from 'openai'
 import { type Assistant, createAssistant } from './assistant.ts'
 import { type ChatOutcome, ChatRefusal } from './chat-types.ts'
 import { readConfig } from './config.ts'
+import { readSeed, type Seed, SeedError } from './eval-seed.ts'
+import { createEvalWorlds, type EvalWorlds, neighbourOf } from './eval-worlds.ts'
 
 /**
  * What an eval suite names as its target: the assistant of this process, around the very function that `POST /chat`
  * calls. It is made from the environment, asks the registry of the run, and keeps its data in memory, so that no
  * eval writes into anybody's conversations. Strict: a bundled text answers nothing.
  *
- * A case may say `context: { onboarded: true }`; otherwise its user is new.
+ * A case may say `context: { onboarded: true }`; otherwise its user is new. Its `seed` (eval-seed.ts) is planted for this user
+ * before the first turn and taken away after the last. Weather comes from the seed, never from the network.
  */
 export async function chat({ trackingUri, env }: TargetSetup): Promise<Target> {
   const config = readConfig({
@@ -19,23 +23,70 @@ export async function chat({ trackingUri, env }: TargetSetup): Promise<Target> {
     MLFLOW_TRACKING_URI: trackingUri,
     ASSISTANT_DATABASE: 'sqlite::memory:',
   })
-  const deps = { log: silent, env, fetch, now: Date.now, newId: randomUUID, strictPrompts: true }
-  return createChatTarget(await createAssistant(config, deps), randomUUID)
+  const worlds = createEvalWorlds()
+  const { createTools } = worlds
+  const deps = { log: silent, env, fetch, now: Date.now, newId: randomUUID, strictPrompts: true, createTools }
+  return createChatTarget(await createAssistant(config, deps), worlds, randomUUID)
 }
 
-/** @param assistant - Closed with the target. */
-export function createChatTarget(assistant: Assistant, newId: () => string): Target {
+/**
+ * @param assistant - Made with the tools of these worlds; closed with the target.
+ */
+export function createChatTarget(assistant: Assistant, worlds: EvalWorlds, newId: () => string): Target {
+  const underWay = new Set<Promise<unknown>>()
+
+  async function run(testCase: TargetCase, options: TargetOptions): Promise<TargetResult> {
+    const { tenant } = options
+    try {
+      const seed = readSeed(testCase.seed ?? {})
+      await worlds.enter(tenant, seed)
+      if (testCase.context?.onboarded === true) await assistant.users.endOnboarding(tenant)
+      const begun = await plantConversation(assistant, tenant, seed)
+      return await runCase(assistant, testCase, options, newId, begun)
+    } catch (error) {
+      if (!(error instanceof SeedError)) throw error
+      const problem: Problem = { kind: 'configuration', message: `case ${testCase.id}: ${error.message}` }
+      return { ...(await joined([])), messages: [], error: problem }
+    } finally {
+      await worlds.leave(tenant)
+      await assistant.users.forget(tenant)
+      await assistant.users.forget(neighbourOf(tenant))
+    }
+  }
+
   return {
     async run(testCase, options) {
-      try {
-        if (testCase.context?.onboarded === true) await assistant.users.endOnboarding(options.tenant)
-        return await runCase(assistant, testCase, options, newId)
-      } finally {
-        await assistant.users.forget(options.tenant)
-      }
+      const work = run(testCase, options)
+      underWay.add(work)
+      return work.finally(() => underWay.delete(work))
     },
-    close: () => assistant.close(),
+    async close() {
+      await assistant.chat.close() // a case that was given up still cleans up, and needs the stores for it
+      await Promise.allSettled([...underWay])
+      await assistant.close()
+    },
   }
+}
+
+/** What was said before the case begins, as a turn stores it. @returns The conversation's id. */
+async function plantConversation(
+  { conversations, model }: Assistant,
+  userId: string,
+  { conversation = [] }: Seed,
+): Promise<string | undefined> {
+  let conversationId: string | undefined
+  for (const { user: content, assistant: output } of conversation) {
+    const begun = await conversations.begin({ userId, content, conversationId, correlationId: 'seed' })
+    if (!begun) throw new Error('a planted conversation is gone')
+    conversationId = begun.id
+    await conversations.addAnswer(userId, conversationId, {
+      ...{ output, status: 'complete', toolCalls: [], prompts: {}, fingerprint: '', model: model.name },
+      items: [{ role: 'assistant', status: 'completed', content: [{ type: 'output_text', text: output }] }],
+      usage: { inputTokens: 0, outputTokens: 0, requests: 0 },
+      ...{ isDemo: model.isDemo, correlationId: 'seed' },
+    })
+  }
+  return conversationId
 }
 
 type Problem = NonNullable<TargetResult['error']>
@@ -45,10 +96,12 @@ async function runCase(
   testCase: TargetCase,
   { tenant: userId, promptAlias, model, signal }: TargetOptions,
   newId: () => string,
+  begun: string | undefined,
 ): Promise<TargetResult> {
   const outcomes: ChatOutcome[] = []
   const messages: { role: string; content: string }[] = []
-  let conversationId: string | undefined
+  let conversationId = begun
+  let blocked: TargetResult['blocked']
   let error = refusedModel(assistant, model)
   for (const message of testCase.turns ?? [testCase.input ?? '']) {
     if (error) break
@@ -63,9 +116,16 @@ async function runCase(
     for await (const event of turn.events) if (event.type === 'end') outcomes.push(event.outcome)
     const outcome = outcomes.at(-1)
     if (outcome) messages.push({ role: 'assistant', content: outcome.output })
+    blocked = blockOf(outcome)
+    if (blocked) break
     error = problemOf(outcome) ?? changedPrompt(outcomes)
   }
-  return { ...(await joined(outcomes)), messages, ...(error ? { error } : {}) }
+  return {
+    ...(await joined(outcomes)),
+    messages,
+    ...(blocked ? { blocked } : {}),
+    ...(error ? { error } : {}),
+  }
 }
 
 /** The last turn's answer, with what every turn called, used and cost. */
@@ -100,6 +160,16 @@ function refusedModel({ allowedModels }: Assistant, model: string | undefined): 
 function refusalOf(error: unknown): Problem {
   if (error instanceof ChatRefusal) return { kind: 'configuration', message: error.message }
   throw error
+}
+
+/** The codes with which providers refuse a request, or cut an answer, by their own rules. */
+const REFUSALS: readonly unknown[] = ['content_filter', 'content_policy_violation', 'moderation_blocked']
+
+/** A request that the provider's guard refuses was answered, in its way: neither an outage nor an error. */
+function blockOf(outcome: ChatOutcome | undefined): TargetResult['blocked'] {
+  const cause = outcome?.cause
+  if (!(cause instanceof APIError) || !REFUSALS.includes(cause.code)) return undefined
+  return { by: `the model's provider (${cause.code})` }
 }
 
 /** Without prompts or a model there is nothing to judge: not the answer failed, but what it was to be made with. */

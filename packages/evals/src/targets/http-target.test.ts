@@ -109,7 +109,7 @@ describe('a target over HTTP', () => {
     expect(fingerprint).toBe(await fingerprintOf(triples))
   })
 
-  it('refuses a case with a context by its name, and asks nothing', async () => {
+  it('refuses a case with a context or a seed by its name, and asks nothing', async () => {
     const chat = await startChat((response) => stream(response, event('done', done())))
     const { error, output } = await ask(chat.url, { input: 'hi', context: { onboarded: true } })
     expect({ error, output }).toEqual({
@@ -119,8 +119,12 @@ describe('a target over HTTP', () => {
       },
       output: '',
     })
+    const both = { input: 'hi', context: { onboarded: true }, seed: { memories: ['tea'], now: 'x' } }
+    expect((await ask(chat.url, both)).error?.message).toMatch(
+      /^case a has a context \(onboarded\) and a seed \(memories, now\), which a target over HTTP cannot prepare/,
+    )
     expect(chat.asked).toEqual([])
-    expect((await ask(chat.url, { input: 'hi', context: {} })).error).toBeUndefined()
+    expect((await ask(chat.url, { input: 'hi', context: {}, seed: {} })).error).toBeUndefined()
   })
 
   it('has no lineage when a prompt changed between two turns', async () => {

@@ -42,7 +42,7 @@ const OUTAGES: readonly (string | undefined)[] = ['prompts_unavailable', 'model_
  * Events `delta` `{ content }` are the answer; the last one is `done`, or `error` `{ error, error_type }`, with
  * conversation, prompts, tool calls, fingerprint, model and usage. 403 says that nobody may choose prompts.
  *
- * A case's `context` prepares its user inside the application, which no request of a chat can do: such a case is
+ * A case's `context` and `seed` prepare its user inside the application, which no request of a chat can do: such a case is
  * refused rather than run against a user that is not the one it is about.
  */
 export function createHttpTarget(
@@ -71,7 +71,7 @@ export function createHttpTarget(
 
   return {
     async run(testCase, options) {
-      const unmet = unmetContext(testCase)
+      const unmet = unmetWorld(testCase)
       if (unmet) return { ...NO_ANSWER, messages: [], fingerprint: await fingerprintOf([]), error: unmet }
       const messages: { role: string; content: string }[] = []
       let answer = NO_ANSWER
@@ -112,12 +112,15 @@ async function fingerprinted(answer: Answer): Promise<Omit<TargetResult, 'messag
   return { ...answer, fingerprint: await fingerprintOf(triples) }
 }
 
-function unmetContext({ id, context = {} }: TargetCase): Problem | undefined {
-  const keys = Object.keys(context)
-  if (keys.length === 0) return undefined
+function unmetWorld({ id, context = {}, seed = {} }: TargetCase): Problem | undefined {
+  const wanted = Object.entries({ context, seed }).flatMap(([what, given]) => {
+    const keys = Object.keys(given)
+    return keys.length === 0 ? [] : [`a ${what} (${keys.join(', ')})`]
+  })
+  if (wanted.length === 0) return undefined
   return {
     kind: 'configuration',
-    message: `case ${id} has a context (${keys.join(', ')}), which a target over HTTP cannot prepare: leave it out, or name a target of this process`,
+    message: `case ${id} has ${wanted.join(' and ')}, which a target over HTTP cannot prepare: leave it out, or name a target of this process`,
   }
 }
 
