@@ -1,5 +1,5 @@
 import { type EvalRun, findRuns } from './eval-run.ts'
-import type { LoadedSuite } from './load-suite.ts'
+import type { JudgedSuite } from './judge-suite.ts'
 import type { LoggedRun, Tracking } from './tracking-port.ts'
 
 /** One version of one prompt, by its text: numbers start again when a prompt is made anew. */
@@ -30,7 +30,7 @@ export interface Freshness {
 export interface EvidenceQuery extends Freshness {
   /** MLflow experiment of the runs. */
   readonly experiment: string
-  readonly suite: Pick<LoadedSuite, 'suite' | 'dataset'>
+  readonly suite: Pick<JudgedSuite, 'suite' | 'dataset'>
   readonly of: JudgedVersion
   /** The number must be the same, too: what a move takes. Default: the text alone. */
   readonly byNumber?: boolean
