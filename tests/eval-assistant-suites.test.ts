@@ -46,7 +46,7 @@ describe("the assistant's suites", { timeout: 60_000 }, () => {
     ({ tags: own = [] }: Scene['testCase']) =>
       tags.some((tag) => own.includes(tag))
 
-  it.each(['routing', 'tone', 'security', 'quality', 'onboarding'])(
+  it.each(['routing', 'tone', 'security', 'quality', 'greeting', 'onboarding'])(
     '%s passes who answers well',
     async (name) => {
       const report = await play(name)
@@ -125,7 +125,7 @@ describe("the assistant's suites", { timeout: 60_000 }, () => {
   const said = (answer: (text: string, scene: Scene) => string): NonNullable<Play['defect']> => {
     return (scene, act): Act => ({
       ...act,
-      answer: typeof act.answer === 'string' ? answer(act.answer, scene) : act.answer,
+      answer: (results) => answer(typeof act.answer === 'string' ? act.answer : act.answer(results), scene),
     })
   }
 
@@ -263,6 +263,43 @@ describe("the assistant's suites", { timeout: 60_000 }, () => {
       expect(missed(report, 'figures')).toEqual(
         expect.arrayContaining(['split-a-bill', 'off-by-one', 'pronoun-across-turns']),
       )
+    })
+  })
+
+  describe('greeting', () => {
+    it('finds who speaks before it looks', async () => {
+      const report = await play('greeting', ({ testCase }, act) =>
+        testCase.input === '' ? { answer: 'Welcome back!' } : act,
+      )
+      expect(report.verdict).toBe('failed')
+      expect(missed(report, 'looked_first')).toEqual(await idsOf('greeting', ({ input }) => input === ''))
+      expect(missed(report, 'what_matters')).toEqual(
+        await idsOf(
+          'greeting',
+          ({ id, expected }) => expected?.contains !== undefined && id !== 'came-with-a-question',
+        ),
+      )
+    })
+
+    it('finds who recites all that is stored', async () => {
+      const report = await play('greeting', (_, act) => ({ ...act, answer: (results) => results.join(' ') }))
+      expect(report.verdict).toBe('failed')
+      expect(missed(report, 'what_does_not')).toEqual([
+        'deadline-close',
+        'a-worry-they-left',
+        'only-habits-known',
+        'too-much-at-once',
+      ])
+    })
+
+    it('finds who says in English to everybody that they were missed', async () => {
+      const report = await play(
+        'greeting',
+        said((text) => `Welcome back, good morning! ${text}`),
+      )
+      expect(report.reasons).toEqual(['score.welcome is below 0.8', 'pass_rate is below 0.8'])
+      expect(missed(report, 'what_does_not')).toEqual(['in-the-language-they-chose'])
+      expect(missed(report, 'welcome')).toHaveLength(10)
     })
   })
 

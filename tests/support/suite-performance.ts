@@ -35,7 +35,13 @@ export function performanceOf({ cases, answers, otherwise, defect }: Play): Perf
   for (const { expected } of cases) good.add(fromExpected(expected, otherwise))
   return {
     act(moment) {
-      const scene = sceneOf(cases, moment)
+      const scenes = scenesOf(cases, moment)
+      const [scene] = scenes
+      if (!scene) throw new Error(`no case goes: ${JSON.stringify([...moment.before, moment.message])}`)
+      if (scenes.length > 1) {
+        const act = { handOvers: [LOOK], answer: byMemories(scenes, answers, otherwise) }
+        return defect ? defect(scene, act) : act
+      }
       const { testCase, turn, isLast } = scene
       const given = answers[testCase.id]
       const answer =
@@ -57,15 +63,35 @@ export function performanceOf({ cases, answers, otherwise, defect }: Play): Perf
 
 export const turnsOf = ({ input, turns }: Case): readonly string[] => turns ?? [input ?? '']
 
-function sceneOf(cases: readonly Case[], { message, before, instructions }: Moment): Scene {
+function scenesOf(cases: readonly Case[], { message, before, instructions }: Moment): Scene[] {
   const said = [...before, message]
   const isSo = (text: string | undefined, heard: string) =>
     text === '' ? OPENED.test(heard) : text === heard
-  const found = cases.filter((one) => said.every((heard, i) => isSo(turnsOf(one)[i], heard)))
-  const [testCase, second] = found
-  if (!testCase || second) throw new Error(`${found.length} cases go: ${JSON.stringify(said)}`)
-  return { testCase, turn: said.length, isLast: said.length === turnsOf(testCase).length, instructions }
+  return cases
+    .filter((one) => said.every((heard, i) => isSo(turnsOf(one)[i], heard)))
+    .map((testCase) => {
+      const isLast = said.length === turnsOf(testCase).length
+      return { testCase, turn: said.length, isLast, instructions }
+    })
 }
+
+/** Whoever opens a conversation without a word is known by what is remembered of them alone. */
+const LOOK: HandOver = {
+  to: 'memory',
+  request: 'What is close or unfinished?',
+  calls: [{ name: 'query_memory_tool', arguments: { query: '' } }],
+}
+
+const byMemories =
+  (scenes: readonly Scene[], answers: Answers, otherwise: string) =>
+  (results: readonly string[]): string => {
+    const found = results.join('\n')
+    const first = ({ testCase: { seed } }: Scene) =>
+      (seed?.memories as readonly { readonly content: string }[] | undefined)?.[0]?.content
+    const scene =
+      scenes.find((one) => found.includes(first(one) ?? '\0')) ?? scenes.find((one) => !first(one))
+    return scene ? String(answers[scene.testCase.id] ?? otherwise) : otherwise
+  }
 
 /** A suite that looks at calls alone says what of the answer matters. */
 function fromExpected(expected: Case['expected'], otherwise: string): string {
