@@ -1,4 +1,4 @@
-import { createPromoteDeps, loadCoreSuites, type WatchEvent, watch } from '@promptkeep/evals'
+import { createPromoteDeps, loadCoreSuites, type Promotion, type WatchEvent, watch } from '@promptkeep/evals'
 import type { Command } from 'commander'
 import { CliError } from '../cli-error.ts'
 import type { Io } from '../io.ts'
@@ -78,8 +78,10 @@ function say(io: Io, { json, alias, to }: WatchFlags, event: WatchEvent): void {
     io.out.write(`${JSON.stringify({ at, ...event })}\n`)
     return
   }
-  if (event.kind === 'trouble') io.err.write(`${at}  WARN  ${oneLine(event.message)}\n`)
-  else io.out.write(`${at}  ${oneLine(words(event, alias, to))}\n`)
+  if (event.kind === 'trouble') {
+    const who = event.candidate === undefined ? '' : `${event.candidate.name} v${event.candidate.version}: `
+    io.err.write(`${at}  WARN  ${oneLine(`${who}${event.message}`)}\n`)
+  } else io.out.write(`${at}  ${oneLine(words(event, alias, to))}\n`)
 }
 
 function words(event: Exclude<WatchEvent, { kind: 'trouble' }>, alias: string, to: string): string {
@@ -89,18 +91,22 @@ function words(event: Exclude<WatchEvent, { kind: 'trouble' }>, alias: string, t
       : 'by asking: this registry is stock MLflow, which tells of nothing'
     return `watching ${alias} ${how}; ${event.candidates} to judge`
   }
-  if (event.kind === 'judging') return `${event.candidate.name} v${event.candidate.version}: judging`
-  if (event.kind === 'promoted') {
-    const { prompt, outcome, candidate, problems, suites } = event.promotion
-    const why = [
-      ...problems,
-      ...suites.flatMap(({ suite, reasons }) => reasons.map((reason) => `${suite}: ${reason}`)),
-    ]
-    const version = candidate === undefined ? '' : ` v${candidate.version}`
-    return `${prompt}${version}: ${outcome.replace('-', ' ')}${outcome === 'promoted' ? ` to ${to}` : why.length > 0 ? `; ${why.join('; ')}` : ''}`
-  }
-  const said = event.suites.map(({ suite, outcome, run, reasons }) =>
+  const who = `${event.candidate.name} v${event.candidate.version}`
+  if (event.kind === 'judging') return `${who}: judging`
+  if (event.kind === 'elsewhere') return `${who}: another watcher is judging it`
+  const { outcome, problems, suites } = event.promotion
+  const said = suites.map(({ suite, outcome, run, reasons }) =>
     [`${suite} ${outcome.replace('-', ' ')}`, ...(run ? [`run ${run}`] : []), ...reasons].join(', '),
   )
-  return `${event.candidate.name} v${event.candidate.version}: ${said.join('; ')}`
+  const word = outcome === 'promoted' ? `promoted to ${to}` : WORDS[outcome]
+  return `${who}: ${[word, ...problems, ...said].join('; ')}`
+}
+
+const WORDS: Readonly<Record<Promotion['outcome'], string>> = {
+  promoted: 'promoted',
+  'already-there': 'there already',
+  'would-promote': 'passed',
+  refused: 'failed',
+  inconclusive: 'inconclusive',
+  undecided: 'undecided',
 }
