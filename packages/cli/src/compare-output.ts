@@ -20,7 +20,7 @@ export function formatComparison(comparison: RunComparison, style: Style): strin
   const paint = { pass: style.green, fail: style.red, inconclusive: style.yellow, undecided: style.yellow }[
     outcome
   ]
-  const say = (first: string, text: string) => wrapped(first, oneLine(text))
+  const say = (first: string, text: string, indent?: string) => wrapped(first, oneLine(text), indent)
   const blocks = [
     [
       paint(`${oneLine(suite)}: ${HEADLINES[outcome]}`),
@@ -32,7 +32,7 @@ export function formatComparison(comparison: RunComparison, style: Style): strin
     ],
     metricLines(metrics, style),
     (gates?.answers ?? []).flatMap(({ metric, outcome: answer, reason, slices }) => [
-      ...say(`  gate ${oneLine(metric)}: `, `${answer}; ${reason}`),
+      ...say('  ', `gate ${metric}: ${answer}; ${reason}`, '    '),
       ...slices
         .filter((slice) => slice.outcome === 'fail')
         .flatMap(({ tag, n, difference }) =>

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { alias } from './commands/alias.ts'
 import { backup } from './commands/backup.ts'
+import { checkCommand } from './commands/check.ts'
 import { compare } from './commands/compare.ts'
 import { diff } from './commands/diff.ts'
 import { evalCommand } from './commands/eval.ts'
@@ -46,7 +47,18 @@ const COMMANDS = [
     push,
     pull,
   ],
-  ...[lintCommand, snapshot, evalCommand, trend, compare, promoteCommand, watchCommand, guard, generate],
+  ...[
+    lintCommand,
+    snapshot,
+    evalCommand,
+    trend,
+    compare,
+    checkCommand,
+    promoteCommand,
+    watchCommand,
+    guard,
+    generate,
+  ],
   ...[token, policy, whoami, backup, restore],
 ]
 

@@ -69,8 +69,13 @@ function verdictOf({ run, counts, passed }: TrendPoint): string {
   return run.invalid === undefined ? 'incomplete' : 'invalid'
 }
 
-function marksOf({ counts, problem, changed, model, isBreak }: TrendPoint): string[] {
-  if (!counts) return problem === undefined ? [] : [problem]
+function marksOf({ run, counts, problem, changed, model, isBreak }: TrendPoint): string[] {
+  if (!counts) {
+    // The verdict says it of a shard, and of a run that goes on.
+    const why =
+      run.shard === undefined ? (run.invalid ?? (run.status === 'FINISHED' ? problem : undefined)) : undefined
+    return why === undefined ? [] : [why]
+  }
   const marks = [
     ...changed.map(describeChange),
     ...(model === undefined ? [] : [`model ${model.from ?? 'not said'} -> ${model.to ?? 'not said'}`]),

@@ -2,19 +2,20 @@
 const WIDTH = 78
 
 /**
- * A sentence as lines of at most 78 columns.
- * @param first - Before the first line; the others are indented as far.
+ * A sentence as lines of at most 78 columns; a word that is longer is not cut.
+ * @param first - Before the first line.
+ * @param indent - Before the others. Default: as wide as `first`.
  */
-export function wrapped(first: string, text: string): string[] {
-  const indent = ' '.repeat([...first].length)
+export function wrapped(first: string, text: string, indent = ' '.repeat([...first].length)): string[] {
   const lines: string[] = []
-  let line = ''
+  let line = first
+  let isEmpty = true
   for (const word of text.split(/\s+/).filter((part) => part !== '')) {
-    if (line !== '' && indent.length + [...line].length + 1 + [...word].length > WIDTH) {
+    if (!isEmpty && [...line].length + 1 + [...word].length > WIDTH) {
       lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
+      line = `${indent}${word}`
+    } else line += isEmpty ? word : ` ${word}`
+    isEmpty = false
   }
-  if (line !== '' || lines.length === 0) lines.push(line)
-  return lines.map((one, i) => `${i === 0 ? first : indent}${one}`)
+  return [...lines, line]
 }

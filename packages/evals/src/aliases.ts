@@ -27,20 +27,30 @@ export async function findHolders(
   const [alias = ''] = chain
   const holders = new Map<string, number>()
   let prompts = 0
-  let pageToken: string | undefined
-  do {
-    const page = await answered(registry.list({ limit: 1000, pageToken }))
-    for (const { name, aliases, latestVersion } of page.items) {
-      const version = alias === 'latest' ? latestVersion : aliases[alias]
-      if (version !== undefined) holders.set(name, version)
-    }
-    prompts += page.items.length
-    pageToken = page.nextPageToken
-  } while (pageToken !== undefined)
+  for await (const { name, aliases, latestVersion } of eachPrompt(registry)) {
+    const version = alias === 'latest' ? latestVersion : aliases[alias]
+    if (version !== undefined) holders.set(name, version)
+    prompts++
+  }
   if (holders.size > 0) return holders
   const where =
     prompts === 0 ? 'the registry holds no prompts' : `none of the registry's ${prompts} prompts has it`
   throw new EvalFailure('CONFIGURATION', `there is nothing to judge under alias ${alias}: ${where}`)
+}
+
+type Listed = Awaited<ReturnType<EvalRegistry['list']>>['items'][number]
+
+/**
+ * Every prompt of a registry, page by page.
+ * @throws {EvalFailure} `INFRASTRUCTURE`: the registry did not answer.
+ */
+export async function* eachPrompt(registry: Pick<EvalRegistry, 'list'>): AsyncGenerator<Listed> {
+  let pageToken: string | undefined
+  do {
+    const page = await answered(registry.list({ limit: 1000, pageToken }))
+    yield* page.items
+    pageToken = page.nextPageToken
+  } while (pageToken !== undefined)
 }
 
 /** Waits for a registry's answer; an outage or a refusal has no verdict. */

@@ -23,10 +23,9 @@ export async function loadCoreSuites(
   { folder, named = [], cwd }: CoreSuitesQuery,
   deps: { readonly fetch: typeof globalThis.fetch },
 ): Promise<LoadedSuite[]> {
-  const load = (path: string) => loadSuite({ suite: relative('', resolve(cwd, path)) }, deps)
+  const load = loaderFrom(cwd, deps)
   if (named.length > 0 && named.every(isPath)) return all(named.map(load))
-  const files = (await filesOf(resolve(cwd, folder), folder)).map((file) => join(folder, file))
-  const loaded = await all(files.map(load))
+  const loaded = await loadSuites({ folder, cwd }, deps)
   if (named.length === 0) {
     const core = loaded.filter(({ suite }) => suite.core)
     if (core.length > 0) return core
@@ -45,6 +44,23 @@ export async function loadCoreSuites(
     }),
   )
 }
+
+/**
+ * Every suite of a folder, core or not.
+ * @throws {EvalFailure} `CONFIGURATION` with everything that is wrong in any of their files, or when there is none
+ */
+export async function loadSuites(
+  { folder, cwd }: Pick<CoreSuitesQuery, 'folder' | 'cwd'>,
+  deps: { readonly fetch: typeof globalThis.fetch },
+): Promise<LoadedSuite[]> {
+  const files = (await filesOf(resolve(cwd, folder), folder)).map((file) => join(folder, file))
+  return all(files.map(loaderFrom(cwd, deps)))
+}
+
+const loaderFrom =
+  (cwd: string, deps: { readonly fetch: typeof globalThis.fetch }) =>
+  (path: string): Promise<LoadedSuite> =>
+    loadSuite({ suite: relative('', resolve(cwd, path)) }, deps)
 
 const isPath = (name: string): boolean => MANIFEST.test(name)
 

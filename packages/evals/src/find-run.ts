@@ -76,7 +76,7 @@ async function latestRun(
   tracking: Pick<Tracking, 'findRuns'>,
 ): Promise<EvidenceRun> {
   if (suite === undefined)
-    throw new EvalFailure('CONFIGURATION', 'latest is the newest run of a suite: name the suite')
+    throw new EvalFailure('CONFIGURATION', 'latest is the newest run of a suite: name the suite (--suite)')
   for await (const run of findRuns(tracking, { experiment, suite, status: 'FINISHED', order: 'ended' }))
     if (run.isComplete) return run
   throw new EvalFailure(

@@ -1,6 +1,15 @@
 export type { EvalRegistry } from './aliases.ts'
 export { type CaseScores, scoresOf } from './case-scores.ts'
 export {
+  type Check,
+  type CheckDeps,
+  type Checked,
+  type CheckedSuite,
+  type CheckOptions,
+  type CheckOutcome,
+  check,
+} from './check.ts'
+export {
   ACROSS,
   type Across,
   type CompareOptions,
@@ -9,7 +18,7 @@ export {
 } from './compare-runs.ts'
 export type { ChangedCase, MetricComparison } from './compared-cases.ts'
 export { type Conclusion, concludeEvals, exitCodeOf } from './conclusion.ts'
-export { type CoreSuitesQuery, loadCoreSuites } from './core-suites.ts'
+export { type CoreSuitesQuery, loadCoreSuites, loadSuites } from './core-suites.ts'
 export type { Case, Dataset } from './dataset.ts'
 export { EvalFailure, type EvalFailureCode, SourceError, type SourceProblem } from './errors.ts'
 export { createEvalDeps, type EvalDepsOptions, openEvalRuns } from './eval-deps.ts'
@@ -44,6 +53,7 @@ export { createPromoteDeps, type PromoteDepsOptions } from './promote-deps.ts'
 export { formatPromotion, type Promotion, promotionMarkdown, type SuiteJudgement } from './promotion.ts'
 export { describeChange, type PromptChange } from './prompt-changes.ts'
 export { type EvalReport, formatReport, type Verdict } from './report.ts'
+export { htmlReport } from './reports/html.ts'
 export { junitReport } from './reports/junit.ts'
 export { MARKDOWN_LIMIT, markdownReport } from './reports/markdown.ts'
 export type { ReportInput } from './reports/report-input.ts'
