@@ -1,5 +1,6 @@
-import type { EvalReport } from '@promptkeep/evals'
+import { type EvalReport, scoresOf } from '@promptkeep/evals'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { decide } from '../packages/evals/src/gate.ts'
 import {
   type AssistantSuites,
   readAnswers,
@@ -108,17 +109,21 @@ describe("the assistant's suites", { timeout: 60_000 }, () => {
       ])
     })
 
-    it('names the cases in which something is claimed that was not done', async () => {
-      const report = await play('routing', ({ testCase }, act) =>
+    it('lets a narrow defect over every bar, and refuses it beside a baseline, by its slice', async () => {
+      const claimed = await play('routing', ({ testCase }, act) =>
         tagged('not-possible-yet')(testCase) ? { answer: "Consider it done, I've set it up." } : act,
       )
-      expect(missed(report, 'false_claim')).toEqual([
-        'timer-not-possible-yet',
-        'alarm-not-possible-yet',
-        'repeat-not-possible-yet',
-        'alert-not-possible-yet',
-        'switch-not-possible-yet',
-      ])
+      expect(missed(claimed, 'false_claim')).toEqual(await idsOf('routing', tagged('not-possible-yet')))
+      expect(claimed.verdict).toBe('passed')
+      const { suite, dataset } = await readSuite('routing')
+      const [candidate, baseline] = [scoresOf(claimed.cases), scoresOf((await play('routing')).cases)]
+      const decision = decide(suite, candidate, baseline, { cases: dataset.cases })
+      expect(decision.outcome).toBe('fail')
+      expect(decision.reasons.join()).toContain('not-possible-yet')
+      expect(decide(suite, baseline, baseline, { cases: dataset.cases })).toMatchObject({
+        outcome: 'pass',
+        reasons: [],
+      })
     })
   })
 
