@@ -90,7 +90,7 @@ describe('promptkeep eval on our server', () => {
     const { code, out } = await run([])
     expect(code).toBe(1)
     expect(out).toMatch(/content: PASSED[\s\S]*silence: FAILED\n {2}! pass_rate is below 1\n/)
-    expect(out).toContain('  failed  remember  silence: says "memory"')
+    expect(out).toContain('  failed  remember  silence 0: says "memory"')
     expect(out).toMatch(/\n2 suites: 1 passed, 1 failed, 0 without a verdict\n$/)
   })
 

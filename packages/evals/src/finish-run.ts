@@ -65,6 +65,8 @@ export async function finishRun(
     notes: notesOf(loaded, lineage, judged.verdict, cases),
     gates: loaded.gates,
     hard: suite.hard,
+    estimand: suite.estimand,
+    trials: suite.trials,
     metrics: all,
     dataset: { name: dataset.name, digest: dataset.digest },
     promptAlias,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type EvalReport, formatReport } from './report.ts'
+import type { CaseResult } from './runner.ts'
 
 const answer = (output: string) => ({
   output,
@@ -13,10 +14,21 @@ const REPORT: EvalReport = {
   suite: 'tone',
   verdict: 'failed',
   reasons: ['pass_rate is below 0.9'],
-  notes: ['judge model gpt is recorded but unused: no scorer of this suite asks a judge'],
+  notes: ['judge model gpt was not asked: no scorer of this suite needs one'],
   gates: [{ metric: 'pass_rate', direction: 'higher', threshold: 0.9, margin: 0.1 }],
   hard: [],
-  metrics: { pass_rate: 1 / 3, total: 3, passed: 1, failed: 1, errors: 1, not_run: 0, 'score.filler': 0.5 },
+  estimand: 'such-cases',
+  trials: 1,
+  metrics: {
+    pass_rate: 1 / 3,
+    cases: 3,
+    total: 3,
+    passed: 1,
+    failed: 1,
+    errors: 1,
+    not_run: 0,
+    'score.filler': 0.5,
+  },
   dataset: { name: 'tone', digest: 'abcdef0123456789' },
   promptAlias: ['experiment', 'production'],
   prompts: {
@@ -64,8 +76,9 @@ describe('a report', () => {
   it('says the verdict, why, on what, and which cases did not pass', () => {
     expect(formatReport(REPORT)).toBe(`tone: FAILED
   ! pass_rate is below 0.9
-  gate          pass_rate 0.333, must be ≥ 0.9
+  gate          pass_rate 0.333, must be ≥ 0.9 (missed)
   cases         3: 1 passed, 1 failed, 1 errors in 1.2 s
+  about         cases like these 3, once each: they stand for those to come
   score.filler  0.5
   dataset       tone (abcdef012345)
   model         demo
@@ -73,10 +86,10 @@ describe('a report', () => {
   prompts       memory v2 @experiment, 1 case
                 base v1 @production, 3 cases
   run           r1 (MLflow experiment promptkeep-evals)
-  note: judge model gpt is recorded but unused: no scorer of this suite asks a judge
+  note: judge model gpt was not asked: no scorer of this suite needs one
 
-  failed  bad     filler: says "certainly!"
-  error   broken  target: too many turns
+  failed  bad     filler 0: says "certainly!"
+  error   broken  target error: too many turns
 `)
   })
 
@@ -86,6 +99,28 @@ describe('a report', () => {
       '  passed  good\n      filler 1  says none\n      | Morning.\n      | The post is in.\n',
     )
     expect(text).toContain('      | Certainly!\n')
+  })
+
+  it('puts the trials of a case together, the worst case first', () => {
+    const [good, bad] = REPORT.cases as [CaseResult, CaseResult]
+    const again = (one: CaseResult, trial: number): CaseResult => ({ ...one, trial })
+    const better = { ...good, case: { id: 'better' } }
+    const cases = [
+      ...[better, again({ ...bad, case: { id: 'better' } }, 1), again(better, 2)],
+      ...[bad, again(bad, 1), again({ ...good, case: { id: 'bad' } }, 2)],
+    ]
+    const metrics = { ...REPORT.metrics, cases: 2, total: 6, cost_usd: 0.0123 }
+    const text = formatReport({ ...REPORT, trials: 3, estimand: 'these-cases', cases, metrics })
+    expect(text).toContain("about         these 2 cases, 3 times each: what chance there is, is the model's")
+    expect(text).toContain('1 errors in 1.2 s, $0.012')
+    expect(text.split('\n\n')[1]).toBe(
+      `  failed    1/3 bad     filler 0: says "certainly!" (2 times)
+  failed    2/3 better  filler 0: says "certainly!"
+`,
+    )
+    expect(formatReport({ ...REPORT, trials: 3, cases }, { verbose: true })).toContain(
+      '    trial 2: failed\n',
+    )
   })
 
   it('says in words that no candidate reached a suite', () => {

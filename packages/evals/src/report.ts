@@ -1,7 +1,11 @@
 import type { Candidate, UsedPrompt } from './lineage.ts'
 import type { Metrics } from './metrics.ts'
+import type { Estimand } from './paired.ts'
+import { gateLine, questionOf, seconds } from './report-facts.ts'
+import { type CaseGroup, groupCases } from './reports/case-groups.ts'
 import type { CaseResult } from './runner.ts'
 import type { Gate } from './suite.ts'
+import { rounded } from './words.ts'
 
 /**
  * `invalid`: the run says nothing, for or against, about the prompts that it was to judge. `not-concerned`: none of
@@ -20,6 +24,10 @@ export interface EvalReport {
   readonly gates: readonly Gate[]
   /** Scorers that tolerate no miss. */
   readonly hard: readonly string[]
+  /** What the run is about; see `Estimand`. */
+  readonly estimand: Estimand
+  /** Runs of each case. */
+  readonly trials: number
   readonly metrics: Metrics
   readonly dataset: { readonly name: string; readonly digest: string }
   /** Alias chain that was asked for. */
@@ -40,19 +48,27 @@ export interface EvalReport {
 
 /**
  * A report as a person reads it, ending in a line break.
- * @param options.verbose - Every case with its answer and scores, not only those that did not pass.
+ * @param options.verbose - Every case with its answers and scores, not only those that did not pass.
  */
 export function formatReport(report: EvalReport, { verbose = false } = {}): string {
   const { suite, verdict, reasons, notes, metrics, prompts, dataset, run, model, judgeModel } = report
   const facts: [string, string][] = [
     ...report.gates.map((gate, index): [string, string] => [
-      index === 0 ? 'gate' : '',
-      describeGate(gate, metrics),
+      index === 0 ? (report.gates.length > 1 ? 'gates' : 'gate') : '',
+      gateLine(gate, report),
     ]),
-    ['cases', describeCounts(metrics, report.durationMs)],
+    ...(report.hard.length > 0 ? [['hard', report.hard.join(', ')] as [string, string]] : []),
+    [report.trials > 1 ? 'trials' : 'cases', describeCounts(metrics, report.durationMs)],
+    ['about', questionOf(report)],
     ...Object.entries(metrics)
       .filter(([name]) => name.startsWith('score.'))
       .map(([name, value]): [string, string] => [name, rounded(value)]),
+    ...(metrics.judge_agreement === undefined
+      ? []
+      : ([['agreement', `${rounded(metrics.judge_agreement)} between the judge's draws`]] as [
+          string,
+          string,
+        ][])),
     ['dataset', `${dataset.name} (${dataset.digest.slice(0, 12)})`],
     ...(model === undefined ? [] : ([['model', model]] as [string, string][])),
     ...(judgeModel === undefined ? [] : ([['judge', judgeModel]] as [string, string][])),
@@ -63,53 +79,47 @@ export function formatReport(report: EvalReport, { verbose = false } = {}): stri
     ['run', `${run.id} (MLflow experiment ${run.experiment})`],
   ]
   const width = Math.max(...facts.map(([label]) => label.length))
-  const shown = report.cases.filter(({ status }) => verbose || status === 'failed' || status === 'error')
+  const groups = groupCases(report.cases)
+  const shown = verbose ? groups : groups.filter(({ status }) => status === 'failed' || status === 'error')
   return [
     `${suite}: ${verdict.toUpperCase().replace('-', ' ')}`,
     ...reasons.map((reason) => `  ! ${reason}`),
     ...facts.map(([label, value]) => `  ${label.padEnd(width)}  ${value}`),
     ...notes.map((note) => `  note: ${note}`),
-    ...(shown.length > 0 ? ['', ...caseTable(shown, verbose)] : []),
+    ...(shown.length > 0 ? ['', ...caseTable(worstFirst(shown), verbose)] : []),
     '',
   ].join('\n')
 }
 
-function describeGate({ metric, direction, threshold }: Gate, metrics: Metrics): string {
-  const value = metrics[metric]
-  const bar = `${direction === 'higher' ? '≥' : '≤'} ${threshold}`
-  return `${metric} ${value === undefined ? 'unknown' : rounded(value)}, must be ${bar}`
-}
-
 function describeCounts(metrics: Metrics, durationMs: number): string {
-  const { total = 0, passed = 0, failed = 0, errors = 0, not_run: left = 0 } = metrics
+  const { total = 0, passed = 0, failed = 0, errors = 0, not_run: left = 0, cost_usd: cost } = metrics
   const parts = [`${passed} passed`, `${failed} failed`, `${errors} errors`]
-  return `${total}: ${[...parts, ...(left > 0 ? [`${left} not run`] : [])].join(', ')} in ${seconds(durationMs)}`
+  const money = cost === undefined ? '' : `, $${cost.toFixed(cost < 1 ? 3 : 2)}`
+  return `${total}: ${[...parts, ...(left > 0 ? [`${left} not run`] : [])].join(', ')} in ${seconds(durationMs)}${money}`
 }
 
 const describePrompt = (name: string, { version, alias, cases }: UsedPrompt): string =>
   `${name} v${version}${alias === undefined ? '' : ` @${alias}`}, ${cases} ${cases === 1 ? 'case' : 'cases'}`
 
-function caseTable(cases: readonly CaseResult[], verbose: boolean): string[] {
-  const width = Math.max(...cases.map(({ case: { id } }) => id.length))
-  return cases.flatMap((result) => {
-    const line = `  ${result.status.padEnd(7)} ${result.case.id.padEnd(width)}  ${whyOf(result)}`.trimEnd()
-    if (!verbose || !result.result) return [line]
-    const scores = result.scores.map(({ name, score, reason = '' }) =>
-      `      ${name} ${rounded(score ?? 0)}  ${reason}`.trimEnd(),
-    )
-    const answer = result.result.output.split('\n').map((text) => `      | ${text}`.trimEnd())
-    return [line, ...scores, ...answer]
+/** Whatever passed least; among equals the dataset's order. */
+const worstFirst = (groups: readonly CaseGroup[]): CaseGroup[] =>
+  groups.toSorted((a, b) => a.passed / a.trials.length - b.passed / b.trials.length)
+
+function caseTable(groups: readonly CaseGroup[], verbose: boolean): string[] {
+  const width = Math.max(...groups.map(({ id }) => id.length))
+  return groups.flatMap(({ id, status, passed, trials, why }) => {
+    const share = trials.length > 1 ? `${passed}/${trials.length}`.padStart(6) : ''
+    const line = `  ${status.padEnd(7)}${share} ${id.padEnd(width)}  ${why.join('; ')}`.trimEnd()
+    return verbose ? [line, ...trials.flatMap((trial) => trialLines(trial, trials.length))] : [line]
   })
 }
 
-function whyOf({ error, scores }: CaseResult): string {
-  if (error) return `${error.kind}: ${error.message}`
-  return scores
-    .filter(({ score }) => score !== 1)
-    .map(({ name, reason = '' }) => `${name}: ${reason}`)
-    .join('; ')
+function trialLines({ trial, status, scores, result }: CaseResult, count: number): string[] {
+  if (!result) return []
+  const head = count > 1 ? [`    trial ${trial + 1}: ${status}`] : []
+  const said = scores.map(({ name, score, reason = '' }) =>
+    `      ${name} ${rounded(score ?? 0)}  ${reason}`.trimEnd(),
+  )
+  const answer = result.output.split('\n').map((text) => `      | ${text}`.trimEnd())
+  return [...head, ...said, ...answer]
 }
-
-const rounded = (value: number): string => String(Math.round(value * 1000) / 1000)
-
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`

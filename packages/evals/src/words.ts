@@ -7,3 +7,6 @@ export const signed = (share: number): string =>
 /** The first five, and how many more. */
 export const listed = (ids: readonly string[]): string =>
   ids.length > 5 ? `${ids.slice(0, 5).join(', ')} and ${ids.length - 5} more` : ids.join(', ')
+
+/** Three decimals at most. */
+export const rounded = (value: number): string => String(Math.round(value * 1000) / 1000)

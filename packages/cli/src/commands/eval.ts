@@ -39,6 +39,7 @@ import {
   withRegistry,
 } from '../registry-command.ts'
 import { createStyle, printable } from '../style.ts'
+import { writeReports } from '../write-reports.ts'
 
 interface Flags extends RegistryFlags {
   readonly all?: true
@@ -56,6 +57,9 @@ interface Flags extends RegistryFlags {
   readonly shard?: Shard
   readonly merge?: readonly string[]
   readonly experiment?: string
+  readonly junit?: string
+  readonly markdown?: string
+  readonly html?: string
   readonly verbose?: true
   readonly dryRun?: true
 }
@@ -101,6 +105,9 @@ export const evalCommand = (io: Io): Command =>
       '--experiment <name>',
       'keep the runs in this MLflow experiment (default: MLFLOW_EXPERIMENT_NAME)',
     )
+    .option('--junit <file>', 'write the results as JUnit XML')
+    .option('--markdown <file>', 'write a summary fit for a pull request')
+    .option('--html <file>', 'write a report with charts and every case, in one file')
     .option('--verbose', 'show every case with its answer')
     .option('--dry-run', 'check suites, datasets and targets, and run nothing')
     .addHelpText(
@@ -127,6 +134,7 @@ export const evalCommand = (io: Io): Command =>
         const { signal } = stop
         return runAll({ suites, run, onOutcome: (outcome) => sayOutcome(io, flags, outcome), signal })
       })
+      await writeReports(io, flags, { reports: reportsOf(outcomes) })
       say(io, flags, outcomes, suites.length)
       if (stop.signal.aborted) io.err.write('Go on with what is left: the same command with --resume\n')
     })

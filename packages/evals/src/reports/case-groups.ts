@@ -1,4 +1,5 @@
 import type { CaseResult, CaseStatus } from '../runner.ts'
+import { rounded } from '../words.ts'
 
 /** All trials of one case. */
 export interface CaseGroup {
@@ -53,6 +54,3 @@ export function whyOf({ status, error, scores }: CaseResult): string | undefined
     .map(({ name, score, reason }) => `${name} ${rounded(score ?? 0)}${reason ? `: ${reason}` : ''}`)
     .join('; ')
 }
-
-/** Three decimals at most. */
-export const rounded = (value: number): string => String(Math.round(value * 1000) / 1000)

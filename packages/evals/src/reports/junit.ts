@@ -1,7 +1,8 @@
 import XMLBuilder from 'fast-xml-builder'
 import { passes } from '../metrics.ts'
 import type { EvalReport } from '../report.ts'
-import { type CaseGroup, groupCases, rounded, whyOf } from './case-groups.ts'
+import { rounded } from '../words.ts'
+import { type CaseGroup, groupCases, whyOf } from './case-groups.ts'
 import type { ReportInput } from './report-input.ts'
 
 type Attributes = Readonly<Record<`@_${string}`, string | number>>

@@ -1,8 +1,8 @@
 import type { RunComparison } from '../compare-runs.ts'
 import { passes } from '../metrics.ts'
 import type { EvalReport, Verdict } from '../report.ts'
-import { signed } from '../words.ts'
-import { groupCases, rounded } from './case-groups.ts'
+import { rounded, signed } from '../words.ts'
+import { groupCases } from './case-groups.ts'
 import type { ReportInput } from './report-input.ts'
 
 /** GitHub refuses a comment that is longer, in characters. */

@@ -40,6 +40,8 @@ export const reportOf = (more: Partial<EvalReport> = {}): EvalReport => ({
   notes: [],
   gates: [{ metric: 'pass_rate', direction: 'higher', threshold: 0.9, margin: 0.1 }],
   hard: [],
+  estimand: 'such-cases',
+  trials: 1,
   metrics: { pass_rate: 1, cases: 1, total: 1, passed: 1, failed: 0, errors: 0, not_run: 0 },
   dataset: { name: 'tone', digest: 'abcdef0123456789' },
   promptAlias: ['experiment', 'production'],
