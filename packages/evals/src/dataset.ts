@@ -1,9 +1,10 @@
 import { basename, extname } from 'node:path'
 import { type Json, sha256 } from '@promptkeep/client/protocol'
 import { z } from 'zod'
+import { parseCsv } from './dataset-csv.ts'
 import { messageOf, SourceError } from './errors.ts'
 import type { BoundScorer } from './scorers/define-scorer.ts'
-import { type Issue, parseSource, readAs, refuse, type SourceFile } from './source-file.ts'
+import { type Issue, parseSource, readAs, refuse, type SourceFile, withoutMark } from './source-file.ts'
 import type { TargetCase } from './target.ts'
 
 const Case = z.strictObject({
@@ -20,7 +21,7 @@ const Case = z.strictObject({
   weight: z.number().positive().optional(),
   cluster: z.string().min(1).optional(),
 })
-const Cases = z.array(Case).min(1)
+const Cases = z.array(Case).min(1, 'must have at least one case')
 const Document = z.strictObject({ description: z.string().optional(), cases: Cases })
 
 /** One golden case: `input` or `turns`, never both. `expected` is what the suite's scorers read. */
@@ -38,12 +39,12 @@ export interface Dataset {
   readonly name: string
   readonly path: string
   readonly cases: readonly Case[]
-  /** Lower-case hex SHA-256 over the RFC 8785 form of the list of cases: the same in YAML, JSON and JSON Lines. */
+  /** Lower-case hex SHA-256 over the RFC 8785 form of the list of cases: the same in YAML, JSON, JSON Lines and CSV. */
   readonly digest: string
 }
 
 /**
- * Reads a dataset: a list of cases, or `{ description, cases }`, as YAML, JSON or JSON Lines.
+ * Reads a dataset: a list of cases, or `{ description, cases }`, as YAML, JSON, JSON Lines or CSV.
  * @param scorers - Those of the suite: each key of `expected` must be read by one of them, and each case by one.
  * @throws {SourceError} Everything that is wrong with it, each with its line.
  */
@@ -52,7 +53,8 @@ export async function parseDataset(
   path: string,
   scorers: readonly BoundScorer[],
 ): Promise<Dataset> {
-  const source = parseSource(text, path)
+  const source =
+    extname(path).toLowerCase() === '.csv' ? parseCsv(withoutMark(text), path) : parseSource(text, path)
   const bare = Array.isArray(source.value)
   const at = bare ? [] : ['cases']
   const cases = bare ? readAs(source, Cases) : readAs(source, Document).cases

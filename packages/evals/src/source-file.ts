@@ -23,8 +23,12 @@ export interface Issue {
  * @throws {SourceError} Every syntax error with its line.
  */
 export function parseSource(text: string, path: string): SourceFile {
-  return extname(path) === '.jsonl' ? parseLines(text, path) : parseDocumentText(text, path)
+  const marked = withoutMark(text)
+  return extname(path) === '.jsonl' ? parseLines(marked, path) : parseDocumentText(marked, path)
 }
+
+/** Some editors begin a file with a byte order mark, which is no part of what it says. */
+export const withoutMark = (text: string): string => text.replace(/^\uFEFF/, '')
 
 /**
  * The document as `schema` reads it.
