@@ -27,8 +27,11 @@ export interface AssistantSuites {
   stop(): Promise<void>
 }
 
-/** A registry with the assistant's prompts and the judge's, and a model that plays what a test gives it. */
-export async function startAssistantSuites(): Promise<AssistantSuites> {
+/**
+ * A registry with the assistant's prompts and the judge's, and a model that plays what a test gives it.
+ * @param now - By which runs measure how long an answer took.
+ */
+export async function startAssistantSuites(now: () => number = Date.now): Promise<AssistantSuites> {
   const server = await startRegistry()
   const settings = { trackingUri: server.url, env: {}, timeoutMs: 10_000, strict: true, cacheTtlSeconds: 0 }
   const registry = createRegistry({ ...settings, defaults: PROMPT_DEFAULTS })
@@ -48,7 +51,7 @@ export async function startAssistantSuites(): Promise<AssistantSuites> {
         { suite: suitePath(suite), trials: 1, concurrency: 8, judgeModel: 'scripted-judge', ...options },
         { fetch },
       )
-      return runSuite(loaded, createEvalDeps({ registry, trackingUri: server.url, env }))
+      return runSuite(loaded, { ...createEvalDeps({ registry, trackingUri: server.url, env }), now })
     },
     async stop() {
       await model.close()

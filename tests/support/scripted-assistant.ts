@@ -10,7 +10,14 @@ import {
 export interface HandOver {
   readonly to: 'memory' | 'weather'
   readonly request: string
-  readonly calls: readonly { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> }[]
+  readonly calls: readonly ScriptedCall[]
+  /** What it does next, from what came back. */
+  readonly next?: (results: readonly string[]) => readonly ScriptedCall[]
+}
+
+export interface ScriptedCall {
+  readonly name: string
+  readonly arguments: Readonly<Record<string, unknown>>
 }
 
 /** What the assistant does with one message. */
@@ -52,7 +59,7 @@ export const startScriptedAssistant = (performance: Performance): Promise<ModelE
 
 export function scripted({ act, opinion = () => 1 }: Performance): Respond {
   // What a specialist is to do is in no request that it gets: it is kept by the hand-over that the orchestrator wrote.
-  const plans = new Map<string, HandOver['calls']>()
+  const plans = new Map<string, Pick<HandOver, 'calls' | 'next'>>()
   let handed = 0
 
   function asOrchestrator(body: ChatRequest): ModelReply {
@@ -66,9 +73,9 @@ export function scripted({ act, opinion = () => 1 }: Performance): Respond {
     const results = resultsAtTheEnd(body)
     if (!results && handOvers.length > 0)
       return {
-        toolCalls: handOvers.map(({ to, request, calls }) => {
+        toolCalls: handOvers.map(({ to, request, calls, next }) => {
           const input = `${request} (hand-over ${++handed})`
-          plans.set(input, calls)
+          plans.set(input, next ? { calls, next } : { calls })
           return { name: `ask_${to}_agent`, arguments: { input } }
         }),
       }
@@ -77,11 +84,12 @@ export function scripted({ act, opinion = () => 1 }: Performance): Respond {
 
   function asSpecialist(body: ChatRequest): ModelReply {
     const results = resultsAtTheEnd(body)
-    if (results) return { content: results.join('\n') || 'Done.' }
     const input = textOf(body.messages.findLast(({ role }) => role === 'user')?.content)
-    const calls = plans.get(input) ?? []
+    const plan = plans.get(input)
     plans.delete(input)
-    if (calls.length === 0) return { content: 'Nothing to do.' }
+    const calls = results ? (plan?.next?.(results) ?? []) : (plan?.calls ?? [])
+    if (calls.length === 0) return { content: results?.join('\n') || 'Nothing to do.' }
+    if (!results && plan?.next) plans.set(input, { calls: [], next: plan.next })
     return { toolCalls: calls.map((call) => ({ ...call, arguments: complete(body, call) })) }
   }
 
