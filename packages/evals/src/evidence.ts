@@ -77,8 +77,8 @@ export function whyNotUsable(
   rules: Partial<Freshness> & { readonly datasetDigest?: string } = {},
 ): string | undefined {
   const { datasetDigest, freshSince = 0, now = Number.POSITIVE_INFINITY } = rules
-  if (run.status !== 'FINISHED') return `it is ${run.status}`
   if (run.invalid !== undefined) return `it is marked invalid: ${run.invalid.slice(0, 300)}`
+  if (run.status !== 'FINISHED') return `it is ${run.status}`
   if (run.shard !== undefined) return `it is shard ${run.shard}, and no whole run`
   if (datasetDigest !== undefined && run.datasetDigest !== datasetDigest)
     return `it used another dataset (dataset_digest ${run.datasetDigest?.slice(0, 12) ?? 'not said'}; the manifest's is ${datasetDigest.slice(0, 12)} now)`

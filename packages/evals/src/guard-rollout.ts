@@ -54,7 +54,10 @@ export async function guardRollout(run: GuardRun, deps: GuardDeps): Promise<Guar
 function withoutObservations(look: GuardLook, metric: string): GuardEnd | undefined {
   const silent = look.arms.filter(({ seen, main }) => seen.count === 0 || main.count === 0)
   if (look.arms.length > 0 && silent.length === 0) return undefined
-  const which = silent.map(({ version, seen }) => `v${seen.count === 0 ? version : look.mainVersion}`)
+  const which = silent.flatMap(({ version, seen, main }) => [
+    ...(main.count === 0 ? [`v${look.mainVersion}`] : []),
+    ...(seen.count === 0 ? [`v${version}`] : []),
+  ])
   const problem =
     look.arms.length === 0
       ? `no version shares the rollout with another text: there is nothing to watch (${look.notes.join('; ')})`

@@ -66,6 +66,8 @@ export const promoteCommand = (io: Io): Command =>
         )
       if (flags.force && !flags.reason?.trim())
         throw new CliError('--force needs --reason: the history keeps why no evidence was asked for')
+      // Before anything is moved: a report that cannot be written must not come after it.
+      if (flags.markdown !== undefined) await writeReport(io, flags.markdown, '')
       const stop = new AbortController()
       void io.untilStopped().then(() => stop.abort())
       const suites = flags.force
@@ -99,12 +101,13 @@ async function say(io: Io, flags: PromoteFlags, promotion: Promotion): Promise<v
     const [first = '', ...rest] = printable(formatPromotion(promotion)).split('\n')
     io.out.write([paint?.(first) ?? first, ...rest].join('\n'))
   }
-  if (flags.markdown === undefined) return
+  if (flags.markdown !== undefined) await writeReport(io, flags.markdown, promotionMarkdown(promotion))
+}
+
+async function writeReport(io: Io, file: string, text: string): Promise<void> {
   try {
-    await writeFile(resolve(io.cwd, flags.markdown), promotionMarkdown(promotion))
+    await writeFile(resolve(io.cwd, file), text)
   } catch (cause) {
-    throw new CliError(`--markdown: ${flags.markdown} cannot be written: ${(cause as Error).message}`, {
-      cause,
-    })
+    throw new CliError(`--markdown: ${file} cannot be written: ${(cause as Error).message}`, { cause })
   }
 }
