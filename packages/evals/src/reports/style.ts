@@ -20,7 +20,8 @@ a { color: var(--link) }
 .not-concerned, .shard, .not-run { color: var(--soft) }
 nav ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1rem }
 .scroll { overflow-x: auto }
-table { border-collapse: collapse; width: 100%; font-size: .9rem }
+table { border-collapse: collapse; min-width: min(100%, 32rem); font-size: .9rem; overflow-wrap: normal }
+tbody th { min-width: 7.5rem; overflow-wrap: anywhere }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line) }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: .75rem 0; font-size: .9rem }
@@ -36,10 +37,13 @@ svg .none { fill: var(--none) } svg .some { fill: var(--some) } svg .ground { fi
 svg .allowed { fill: var(--allowed) } svg .axis { stroke: var(--soft) } svg .margin { stroke: var(--bad); stroke-dasharray: 3 2 }
 svg .range { stroke: var(--some); stroke-width: 2 } svg .point { fill: var(--some) } svg .marked { fill: var(--broken) }
 details { border-bottom: 1px solid var(--line) }
-summary { cursor: pointer; padding: .45rem 0; display: grid; grid-template-columns: 4.2rem minmax(0, 15rem) minmax(0, 1fr); gap: .1rem .75rem;
+summary { cursor: pointer; padding: .45rem 0; display: grid; grid-template-columns: .8rem 6rem minmax(0, 15rem) minmax(0, 1fr); gap: .1rem .6rem;
   font-size: .9rem; align-items: baseline }
 summary:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px }
+summary::-webkit-details-marker { display: none }
+summary::before { content: "▸"; color: var(--soft) } details[open] > summary::before { content: "▾" }
 summary b { font-weight: 600 }
+h4 { font-size: .9rem; margin: .75rem 0 .25rem }
 details > div { padding: 0 0 1rem }
 .trial { margin: .75rem 0 0; padding-left: .75rem; border-left: 3px solid var(--line) }
 .trial.failed { border-color: var(--bad) } .trial.error { border-color: var(--broken) } .trial.passed { border-color: var(--good) }
@@ -47,6 +51,6 @@ details > div { padding: 0 0 1rem }
 ul.scores { margin: .25rem 0; padding-left: 1.1rem; font-size: .9rem }
 ul.reasons { padding-left: 1.1rem; margin: .25rem 0 }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .5rem }
-  summary { grid-template-columns: 4.2rem minmax(0, 1fr) } summary .why { grid-column: 1 / -1 } }
+  summary { grid-template-columns: .8rem 6rem minmax(0, 1fr) } summary .why { grid-column: 2 / -1 } }
 @media print { details { break-inside: avoid } }
 `
