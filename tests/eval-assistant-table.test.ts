@@ -18,10 +18,20 @@ const TABLE: Readonly<
   routing: { cases: 8, gates: { 'score.delegation': 0.8, 'score.handover': 0.8 } },
   greeting: { cases: 5, gates: { 'score.welcome': 0.8 } },
   onboarding: { cases: 5, turns: 3, gates: { 'score.first_meeting': 0.8, 'score.memory_recall': 0.6 } },
+  memory: {
+    cases: 15,
+    gates: { 'score.recall_at_5': 0.8, 'score.precision_at_5': 0.7 },
+    hard: ['keeps_apart'],
+  },
+  'memory-write': {
+    cases: 12,
+    gates: { 'score.precision': 0.7, 'score.recall': 0.7, 'score.nothing_else': 0.75 },
+  },
+  weather: { cases: 13, gates: { 'score.looked_up': 0.95, 'score.told': 0.95, 'score.latency': 0.95 } },
 }
 
 /** Each judges every candidate, so that it must be able to tell one from another. */
-const CORE = ['greeting', 'quality', 'routing', 'security', 'tone']
+const CORE = ['greeting', 'memory', 'memory-write', 'quality', 'routing', 'security', 'tone', 'weather']
 
 describe("the table of the assistant's suites", () => {
   it('has every suite that there is', async () => {
