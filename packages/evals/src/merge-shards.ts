@@ -52,7 +52,7 @@ export async function mergeShards(
   const watch = await watchAliases(deps, mark)
   const git = await readGitState(deps.git, dirname(suite.path))
   const judgePrompts = joined(...[first, ...others].map((shard) => shard.judgePrompts))
-  const run = await startRun(loaded, deps, git, startedAt)
+  const run = await startRun(loaded, deps, { git }, startedAt)
   try {
     return await finishRun(run, { loaded, cases, holders, watch, judgePrompts, startedAt }, deps)
   } catch (error) {

@@ -5,7 +5,7 @@ import { type EvalRegistry, findHolders } from './aliases.ts'
 import type { Case } from './dataset.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { finishRun } from './finish-run.ts'
-import { type Git, type GitState, readGitState } from './git.ts'
+import { type Git, readGitState } from './git.ts'
 import { type Journal, type JournalWriter, keyOf, whyAnother } from './journal.ts'
 import { createJudge } from './judge.ts'
 import { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
@@ -13,11 +13,12 @@ import { createProgress } from './progress.ts'
 import type { EvalReport } from './report.ts'
 import { isRemote, openResponses } from './response-cache.ts'
 import { askedFor, casesOfReport, checkResumable, goOn, joined, lastRun, openJournal } from './resume-run.ts'
-import { baseParams, invalidTag, runTags } from './run-record.ts'
+import { baseParams, invalidTag, type RunSetup, runTags } from './run-record.ts'
 import { type CaseResult, runCases, sleepFor } from './runner.ts'
 import { judgePrompts, needsJudge } from './scorers/define-scorer.ts'
 import type { Judge } from './scorers/services.ts'
 import { casesOf, type Shard, shardName } from './shard.ts'
+import { seededRandom } from './statistics/seeded-random.ts'
 import type { Target } from './target.ts'
 import type { TrackedRun, Tracking } from './tracking-port.ts'
 import { stopReason } from './verdict.ts'
@@ -56,6 +57,8 @@ export interface EvalDeps {
   /** Unique to this run: part of the names of its tenants. */
   readonly newId: () => string
   readonly git: Git
+  /** Of the runner's own randomness (pauses before another try), a whole number from 0; logged. Default: another one each time. */
+  readonly seed?: number | undefined
   /** Ends the run early: what was run is logged, marked as interrupted. */
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
@@ -111,7 +114,8 @@ export async function runSuite(
   if (before) await checkResumable(before, asked, rules, deps)
   await judge?.load(judgePrompts(suite))
   const git = await readGitState(deps.git, dirname(suite.path))
-  const run = await startRun(loaded, deps, git, startedAt)
+  const seed = deps.seed ?? Math.floor(Math.random() * 2 ** 31)
+  const run = await startRun(loaded, deps, { git, seed }, startedAt)
   try {
     const journal = await openJournal(deps, {
       suite: suite.name,
@@ -165,16 +169,16 @@ function openJudge({ suite, options }: LoadedSuite, deps: EvalDeps): Judge | und
 export const startRun = async (
   loaded: LoadedSuite,
   deps: Pick<EvalDeps, 'tracking' | 'experiment' | 'env'>,
-  git: GitState | undefined,
+  setup: RunSetup,
   startedAt: number,
 ): Promise<TrackedRun> => {
   const run = await deps.tracking.startRun({
     experiment: deps.experiment,
     name: loaded.suite.name,
-    tags: runTags(loaded, deps.env, git),
+    tags: runTags(loaded, deps.env, setup.git),
     startedAt,
   })
-  await run.logParams(baseParams(loaded, { git }))
+  await run.logParams(baseParams(loaded, setup))
   return run
 }
 
@@ -186,6 +190,7 @@ interface TargetRun {
   readonly known: Journal['results'] | undefined
   readonly journal: JournalWriter | undefined
   readonly cache: boolean
+  readonly seed: number
 }
 
 async function runTarget(run: TargetRun, deps: EvalDeps): Promise<CaseResult[]> {
@@ -214,7 +219,7 @@ async function runTarget(run: TargetRun, deps: EvalDeps): Promise<CaseResult[]> 
       },
       {
         now: deps.now,
-        random: Math.random,
+        random: seededRandom(run.seed),
         sleep: sleepFor,
         async onResult(result, isKnown) {
           if (!isKnown) await journal?.append(result, judges())
