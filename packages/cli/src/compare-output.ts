@@ -87,7 +87,7 @@ function metricLines(metrics: RunComparison['metrics'], style: Style): string[] 
   return [
     style.dim(`  ${first}`),
     ...rest.map((line) => `  ${line}`),
-    style.dim('  P: of this much by chance alone, if nothing changed (exact; Holm over the metrics)'),
+    style.dim('  P: chance of such a change if nothing changed (exact; Holm over the metrics)'),
   ]
 }
 

@@ -1,6 +1,6 @@
 import { readFacts } from './case-facts.ts'
+import type { CheckedSuite } from './check.ts'
 import { findRuns } from './eval-run.ts'
-import type { JudgedSuite } from './judge-suite.ts'
 import { loggedCases } from './logged-scores.ts'
 import type { Tracking } from './tracking-port.ts'
 import { TREND_SCAN } from './trend.ts'
@@ -17,7 +17,7 @@ export interface UnknownSuite {
 export async function readLoggedSuite(
   tracking: Pick<Tracking, 'findRuns'>,
   { experiment, suite: name }: { readonly experiment: string; readonly suite: string },
-): Promise<JudgedSuite | UnknownSuite> {
+): Promise<CheckedSuite | UnknownSuite> {
   for await (const run of findRuns(tracking, {
     experiment,
     suite: name,
@@ -33,7 +33,13 @@ export async function readLoggedSuite(
         problem: `${name}: the run ${run.id} does not say the suite's gates, dataset and cases: an older version or another program logged it; run the suite again`,
       }
     const { hard, deterministic, gates } = rules
-    return { suite: { name, hard, estimand, deterministic }, gates, dataset: { digest, cases } }
+    const path = run.logged.tags['mlflow.source.name']
+    return {
+      suite: { name, hard, estimand, deterministic },
+      gates,
+      dataset: { digest, cases },
+      ...(path === undefined ? {} : { options: { suite: path } }),
+    }
   }
   return { problem: `${name}: there is no complete run of this suite in the MLflow experiment ${experiment}` }
 }

@@ -28,7 +28,10 @@ export const HOUR_MS = 3_600_000
 const GATE = { metric: 'pass_rate', direction: 'higher', threshold: 0.5, margin: 0.1 }
 
 /** As many cases as a margin of 0.1 takes, the first `failed` of which did not pass. */
-export function passRates(failed: number, cases = 40): Readonly<Record<string, Record<string, number[]>>> {
+export function passRates(
+  failed: number,
+  cases = 40,
+): Readonly<Record<string, Readonly<Record<string, readonly number[]>>>> {
   const byCase = Array.from({ length: cases }, (_, i) => [`case-${i + 1}`, [i < failed ? 0 : 1]] as const)
   return { pass_rate: Object.fromEntries(byCase) }
 }

@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { relative, resolve } from 'node:path'
 import { checkName } from '@promptkeep/client/protocol'
-import { type CheckedSuite, check, loadSuite, loadSuites } from '@promptkeep/evals'
+import { type CheckedSuite, check, type LoadedSuite, loadSuite, loadSuites } from '@promptkeep/evals'
 import type { Command } from 'commander'
 import { formatCheck } from '../check-output.ts'
 import { type EvalRunsFlags, withEvalRuns } from '../eval-runs.ts'
@@ -81,17 +81,28 @@ async function suitesOf(
   cwd: string,
 ): Promise<(CheckedSuite | string)[]> {
   const folder = evals ?? SUITES
-  const isThere =
-    evals !== undefined || (await stat(resolve(cwd, folder)).catch(() => undefined))?.isDirectory()
-  const isPath = (name: string) => /\.ya?ml$/.test(name)
-  const needsFolder = isThere && (named.length === 0 || named.some((name) => !isPath(name)))
-  const known = needsFolder ? await loadSuites({ folder, cwd }, { fetch }) : []
-  if (named.length === 0) return known
+  const needsFolder = named.length === 0 || named.some((name) => !isManifest(name))
+  const isThere = evals !== undefined || (await hasManifests(resolve(cwd, folder)))
+  const known = needsFolder && isThere ? await loadSuites({ folder, cwd }, { fetch }) : []
+  if (named.length === 0) return known.map((suite) => from(cwd, suite))
   return Promise.all(
-    named.map(async (name) =>
-      isPath(name)
-        ? loadSuite({ suite: relative('', resolve(cwd, name)) }, { fetch })
-        : (known.find(({ suite }) => suite.name === name) ?? name),
-    ),
+    named.map(async (name) => {
+      const path = relative('', resolve(cwd, name))
+      const found = isManifest(name)
+        ? await loadSuite({ suite: path }, { fetch })
+        : known.find(({ suite }) => suite.name === name)
+      return found ? from(cwd, found) : name
+    }),
   )
 }
+
+const isManifest = (name: string): boolean => /\.ya?ml$/.test(name)
+
+const hasManifests = async (folder: string): Promise<boolean> =>
+  (await readdir(folder).catch(() => [])).some(isManifest)
+
+/** With its path as the person would type it. */
+const from = (cwd: string, { options, ...suite }: LoadedSuite): CheckedSuite => ({
+  ...suite,
+  options: { suite: relative(cwd, resolve(options.suite)) },
+})

@@ -6,10 +6,13 @@ import { type EvalRunsFlags, withEvalRuns } from '../eval-runs.ts'
 import type { Io } from '../io.ts'
 import { printJson, registryCommand } from '../registry-command.ts'
 import { createStyle } from '../style.ts'
+import { writeReports } from '../write-reports.ts'
 
 interface CompareFlags extends EvalRunsFlags {
   readonly suite?: string
   readonly margin?: number
+  readonly markdown?: string
+  readonly html?: string
   readonly across?: readonly Across[]
 }
 
@@ -30,6 +33,8 @@ export const compare = (io: Io): Command =>
       `let these differ on purpose, by commas: ${ACROSS.join(', ')} (more than one prompt)`,
       across,
     )
+    .option('--markdown <file>', 'write the comparison as Markdown, fit for a pull request')
+    .option('--html <file>', 'write the comparison as one HTML file with charts')
     .option('--experiment <name>', 'read this MLflow experiment (default: MLFLOW_EXPERIMENT_NAME)')
     .addHelpText(
       'after',
@@ -41,6 +46,9 @@ export const compare = (io: Io): Command =>
       )
       if (flags.json) printJson(io, comparison)
       else io.out.write(formatComparison(comparison, createStyle(io.out, io.env)))
+      const { suite, baseline: against } = comparison
+      const title = `${suite}: ${comparison.candidate.id.slice(0, 8)} against ${against.id.slice(0, 8)}`
+      await writeReports(io, flags, { reports: [], comparisons: [comparison], title })
       io.setExitCode(comparison.exitCode)
     })
 

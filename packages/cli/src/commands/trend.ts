@@ -7,9 +7,11 @@ import type { Io } from '../io.ts'
 import { aliasName, printJson, registryCommand, wholeNumber } from '../registry-command.ts'
 import { createStyle } from '../style.ts'
 import { formatTrend } from '../trend-output.ts'
+import { writeReports } from '../write-reports.ts'
 
 interface TrendFlags extends EvalRunsFlags {
   readonly limit: number
+  readonly html?: string
   readonly prompt?: string
   readonly alias?: readonly string[]
 }
@@ -30,6 +32,7 @@ export const trend = (io: Io): Command =>
       'show only runs that were asked for this alias; may be given again',
       (text: string, before: readonly string[] = []) => [...before, aliasName('--alias')(text)],
     )
+    .option('--html <file>', 'write the runs as one HTML file with charts')
     .option('--experiment <name>', 'read this MLflow experiment (default: MLFLOW_EXPERIMENT_NAME)')
     .addHelpText('after', '\nExit codes: 0 shown; 2 cannot tell: no such runs, or nobody answered.')
     .action(async (suites: string[], flags: TrendFlags) => {
@@ -45,6 +48,7 @@ export const trend = (io: Io): Command =>
         const style = createStyle(io.out, io.env)
         io.out.write(trends.map((one) => formatTrend(one, style)).join('\n'))
       }
+      await writeReports(io, flags, { reports: [], trends, title: `Evals: ${experiment}` })
       if (trends.length > 0 && lacking.length === 0) return
       const which = lacking.length > 0 ? ` of ${lacking.join(', ')}` : ''
       const filters = [

@@ -17,7 +17,9 @@ const MOST_TEXT = 300
  */
 export function markdownReport(input: ReportInput): string {
   const { reports, comparisons = [], title = 'Evals' } = input
-  const head = [`## ${escaped(title)}: ${headline(reports)}`, '', ...overview(reports), '']
+  // Of a comparison alone nothing was run: its part says what it came to.
+  const came = reports.length === 0 && comparisons.length > 0 ? '' : `: ${headline(reports)}`
+  const head = [`## ${escaped(title)}${came}`, '', ...overview(reports), '']
   const parts = [...reports.map(suitePart), ...comparisons.map(comparisonPart)]
   let text = head.join('\n')
   let left = parts.length
