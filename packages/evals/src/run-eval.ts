@@ -135,6 +135,7 @@ export async function runSuite(
           known: before?.results,
           journal,
           cache: cache ?? isCachedUnasked(suite),
+          seed,
         },
         deps,
       )
