@@ -90,7 +90,7 @@ export const asksOneThing: ModuleScorer = ({ messages, expected }) => {
   const answers = messages.filter(({ role }) => role === 'assistant')
   const wrong = answers.flatMap(({ content }, index) => {
     const turn = index + 1
-    const count = content.match(/[?？](?![?？!])/g)?.length ?? 0
+    const count = content.match(/[?？][?？!]*/g)?.length ?? 0
     if (count > MOST_QUESTIONS) return [`answer ${turn} asks ${count} questions`]
     return count === 0 && turns.includes(turn) ? [`answer ${turn} asks nothing`] : []
   })
