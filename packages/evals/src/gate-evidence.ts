@@ -124,8 +124,8 @@ function countOf(
   units: readonly Unit[],
 ): Discordance | undefined {
   const isPlain = pairs.every(
-    ({ candidate, baseline, weight }) =>
-      weight === pairs[0]?.weight &&
+    ({ candidate, baseline, weight = 1 }) =>
+      weight === (pairs[0]?.weight ?? 1) &&
       [candidate, baseline].every(([value, ...more]) => more.length === 0 && (value === 0 || value === 1)),
   )
   if (estimand === 'these-cases' || !isPlain || units.length !== pairs.length) return undefined
