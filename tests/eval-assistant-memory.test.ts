@@ -9,7 +9,10 @@ import { type Deed, type Place, perform, readDeeds } from './support/memory-acts
  * to find one that is not, by the right cases.
  */
 
-const SUITES = ['memory', 'memory-write', 'weather']
+const SUITES = [
+  ...['memory', 'memory-write', 'memory-informed', 'weather'],
+  ...['contradiction', 'long-conversation', 'error-recovery'],
+]
 
 describe("the assistant's suites with planted worlds", { timeout: 60_000 }, () => {
   let suites: AssistantSuites
@@ -18,7 +21,10 @@ describe("the assistant's suites with planted worlds", { timeout: 60_000 }, () =
   beforeAll(async () => {
     // a clock that stands: how busy this machine is says nothing about an answer
     const at = Date.now()
-    suites = await startAssistantSuites(() => at + lateMs)
+    suites = await startAssistantSuites({
+      now: () => at + lateMs,
+      settings: { WEATHER_API_TIMEOUT_SECONDS: '0.3' },
+    })
   })
   afterAll(() => suites?.stop())
 

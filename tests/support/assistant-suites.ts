@@ -29,9 +29,13 @@ export interface AssistantSuites {
 
 /**
  * A registry with the assistant's prompts and the judge's, and a model that plays what a test gives it.
- * @param now - By which runs measure how long an answer took.
+ * @param options.now - By which runs measure how long an answer took.
+ * @param options.settings - Of the assistant, beside those that name the model.
  */
-export async function startAssistantSuites(now: () => number = Date.now): Promise<AssistantSuites> {
+export async function startAssistantSuites(
+  options: { readonly now?: () => number; readonly settings?: Readonly<Record<string, string>> } = {},
+): Promise<AssistantSuites> {
+  const { now = Date.now, settings: own = {} } = options
   const server = await startRegistry()
   const settings = { trackingUri: server.url, env: {}, timeoutMs: 10_000, strict: true, cacheTtlSeconds: 0 }
   const registry = createRegistry({ ...settings, defaults: PROMPT_DEFAULTS })
@@ -43,7 +47,7 @@ export async function startAssistantSuites(now: () => number = Date.now): Promis
 
   let respond: Respond = () => ({ status: 503, message: 'nothing is played' })
   const model = await startModelEndpoint({ respond: (request) => respond(request) })
-  const env = { OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'none', OPENAI_MODEL: 'scripted' }
+  const env = { ...own, OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'none', OPENAI_MODEL: 'scripted' }
   return {
     async run(suite, performance, options = {}) {
       respond = scripted(performance)
