@@ -1,6 +1,14 @@
 import type { Registry } from '@promptkeep/client'
 import { type Admin, createAdmin } from '@promptkeep/client/admin'
-import { createEvalDeps, createLiveMetric, type EvalDeps, type LiveMetric } from '@promptkeep/evals'
+import {
+  createEvalDeps,
+  createLiveGuard,
+  createLiveMetric,
+  type EvalDeps,
+  type GuardedArm,
+  guardRollout,
+  type LiveMetric,
+} from '@promptkeep/evals'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { mlflowSkip, startMlflow } from './support/mlflow.ts'
 import { openRegistry, promptkeep } from './support/promotion.ts'
@@ -42,8 +50,8 @@ function guarding(where: string, start: () => Promise<World>, skip: string | fal
     })
 
     const split = () => admin.rollout({ name, weights: { 1: 50, 2: 50 }, reason: 'a look' })
-    const open = (): LiveMetric =>
-      createLiveMetric({ metric: 'thumbs_up', tracking: deps.tracking, now: Date.now })
+    const metricOf = () => ({ metric: 'thumbs_up', tracking: deps.tracking })
+    const open = (): LiveMetric => createLiveMetric({ ...metricOf(), now: Date.now })
     const guard = (...flags: string[]) =>
       promptkeep(
         '/',
@@ -51,6 +59,8 @@ function guarding(where: string, start: () => Promise<World>, skip: string | fal
         ['guard', name, '--metric', 'thumbs_up', '--margin', '0.05', '--once', ...flags],
         { now: () => Date.now() + LATER_MS },
       )
+    const armOf = async (...flags: string[]): Promise<GuardedArm> =>
+      JSON.parse((await guard(...flags)).out).arms[0]
     const weights = async () => (await registry.load(name)).tags['promptkeep.rollout.production']
 
     /** Of each version: every `of`th observation is a 1. */
@@ -122,7 +132,102 @@ function guarding(where: string, start: () => Promise<World>, skip: string | fal
       )
       expect(await guard()).toMatchObject({ code: 0, out: '' })
     })
+
+    it('takes what comes late as if it had come in time: no pair is made twice, none changes', async () => {
+      await split()
+      const began = Date.now()
+      const at = (offset: number) => createLiveMetric({ ...metricOf(), now: () => began + offset })
+      const early = at(1) // this process saw its observations first, and sends them last
+      const timely = at(500)
+      await observe(timely, 4, { 1: 1, 2: 2 })
+      const before = await armOf('--json')
+      expect(before).toMatchObject({ pairs: 4, main: { count: 4, mean: 1 } })
+      await observe(early, 3, { 1: 1, 2: 1 })
+      await observe(timely, 1, { 1: 1, 2: 1 })
+      const after = await armOf('--json')
+      expect(after).toMatchObject({ pairs: 8, seen: { count: 8 } })
+      // Of the four pairs of before two had a loss, and no pair that came later has: each made the stake smaller.
+      expect(after.stake).toBeLessThan(before.stake)
+      expect(after.stake).toBeCloseTo(stakeOf([0, 1, 0, 1, 0, 0, 0, 0]), 9)
+      expect(before.stake).toBeCloseTo(stakeOf([0, 1, 0, 1]), 9)
+      for (const one of [early, timely]) await one.close()
+      expect((await armOf('--json')).stake).toBe(after.stake)
+    })
+
+    it('goes on when shares change, and begins anew when a version leaves', async () => {
+      await registry.register({ name, template: 'Be nice.' })
+      await admin.rollout({ name, weights: { 1: 60, 2: 20, 3: 20 }, reason: 'two looks' })
+      const metric = open()
+      await observe(metric, 4, { 1: 2, 2: 2 })
+      await admin.rollout({ name, weights: { 1: 20, 2: 40, 3: 40 }, reason: 'more of it' })
+      const both = JSON.parse((await guard('--json')).out)
+      expect(both.arms).toMatchObject([
+        { version: 2, pairs: 4, needed: 40 },
+        { version: 3, pairs: 0, needed: 40 },
+      ])
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await admin.rollout({ name, weights: { 1: 50, 2: 50 }, reason: 'v3 is out' })
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      await observe(metric, 2, { 1: 2, 2: 2 })
+      const one = JSON.parse((await guard('--json')).out)
+      expect(one.arms).toMatchObject([{ version: 2, pairs: 2, needed: 20 }])
+      await metric.close()
+    })
+
+    it('ends with a rollout that somebody ended by hand', async () => {
+      await split()
+      const stop = new AbortController()
+      const looks: string[] = []
+      const end = await guardRollout(
+        {
+          ...{ name, metric: 'thumbs_up', margin: 0.05, intervalMs: 20, signal: stop.signal },
+          onLook({ state }) {
+            if (looks.push(state) === 1)
+              void admin.rollout({ name, weights: { 2: 100 }, reason: 'all of it' })
+          },
+        },
+        { registry, admin, tracking: deps.tracking, now: Date.now },
+      )
+      expect(end).toMatchObject({ exitCode: 0 })
+      expect(looks.every((state) => state === 'watching')).toBe(true)
+      expect((await registry.find(name)).aliases.production).toBe(2)
+    })
+
+    it('leaves a rollout alone that was changed while it looked', async () => {
+      await split()
+      const metric = open()
+      await observe(metric, 60, { 1: 1, 2: 60 })
+      await metric.close()
+      const raced = createLiveGuard(
+        { name, metric: 'thumbs_up', margin: 0.05 },
+        {
+          registry,
+          tracking: deps.tracking,
+          now: () => Date.now() + LATER_MS,
+          admin: {
+            ...admin,
+            async rollout(...args) {
+              await registry.setAlias(name, 'production', 2)
+              return admin.rollout(...args)
+            },
+          },
+        },
+      )
+      expect(await raced.look()).toMatchObject({
+        state: 'watching',
+        notes: [expect.stringContaining('changed meanwhile')],
+      })
+      expect((await registry.find(name)).aliases.production).toBe(2)
+      expect(await raced.look()).toMatchObject({ state: 'no-rollout' })
+    })
   })
+}
+
+/** What bets on "worse by more than 0.05" come to, by the formula, for what the main version had more. */
+function stakeOf(losses: readonly number[]): number {
+  const bold = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 0.95]
+  const stakes = bold.map((b) => losses.reduce((stake, loss) => stake * (1 + (b / 1.05) * (loss - 0.05)), 1))
+  return stakes.reduce((sum, stake) => sum + stake, 0) / bold.length
 }
 
 guarding('our server', startRegistry)

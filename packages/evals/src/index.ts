@@ -42,9 +42,8 @@ export {
   type GuardedArm,
   type GuardLook,
   type GuardOptions,
-  LIVE_EXPERIMENT,
 } from './live-guard.ts'
-export { createLiveMetric, type LiveMetric, type LiveMetricOptions } from './live-metric.ts'
+export { createLiveMetric, LIVE_EXPERIMENT, type LiveMetric, type LiveMetricOptions } from './live-metric.ts'
 export { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
 export { mergeShards } from './merge-shards.ts'
 export type { Metrics } from './metrics.ts'

@@ -3,9 +3,11 @@ import type { Admin } from '@promptkeep/client/admin'
 import { readRollout, type Weights } from '@promptkeep/client/protocol'
 import { endRollout } from './end-rollout.ts'
 import { EvalFailure, messageOf } from './errors.ts'
+import { LIVE_EXPERIMENT } from './live-metric.ts'
+import { type Observations, readObservations, summaryOf } from './observations.ts'
 import { findRolloutStart } from './rollout-start.ts'
-import { type ArmSummary, createGuardTest } from './statistics/guard-test.ts'
-import type { LoggedRun, MetricPoint, Tracking } from './tracking-port.ts'
+import { type ArmSummary, createGuardTest, type GuardEvidence } from './statistics/guard-test.ts'
+import type { Tracking } from './tracking-port.ts'
 
 export interface GuardOptions {
   /** The prompt. */
@@ -43,7 +45,7 @@ export interface GuardedArm {
   readonly main: ArmSummary
   /** Pairs of observations that were compared. */
   readonly pairs: number
-  /** What a stake of 1 on "worse by more than the margin" was at most; `needed` decides. */
+  /** What a stake of 1 on "worse by more than the margin" is now; `needed` decides. */
   readonly stake: number
   readonly needed: number
 }
@@ -59,9 +61,6 @@ export interface GuardLook {
   readonly reason?: string
 }
 
-export const LIVE_EXPERIMENT = 'promptkeep-live'
-
-/** Where a version's observations come from. */
 interface Side {
   readonly version: number
   readonly digest: string
@@ -69,53 +68,16 @@ interface Side {
 
 /**
  * Watches a rollout by a metric that apps log, and ends it by itself when a version is worse than the main one by more than
- * the margin. Every look replays all observations since the rollout began, in the order of their times: so each counts once,
- * and a guard that was restarted comes to the same.
+ * the margin. Every look takes all observations since the rollout began: each counts once, and a guard that was restarted
+ * comes to the same. A process's first observation of one version is paired with its first of the other, and so on. So what
+ * comes late adds pairs and changes none, and the stake, which the order of pairs does not change, keeps its promise.
  */
 export function createLiveGuard(options: GuardOptions, deps: GuardDeps): { look(): Promise<GuardLook> } {
   const { name, alias = 'production', metric, margin, alpha = 0.05 } = options
   const { experiment = LIVE_EXPERIMENT, settleMs = 5000 } = options
   const { registry, tracking, now } = deps
   createGuardTest({ margin, alpha }) // refuses what cannot be tested, before anybody is asked
-  /** Runs that ended say nothing more: each is read once. */
-  const ended = new Map<string, readonly MetricPoint[]>()
-
-  async function pointsOf(run: LoggedRun): Promise<readonly MetricPoint[]> {
-    const known = ended.get(run.id)
-    if (known) return known
-    const points = await tracking.metricHistory(run.id, metric)
-    if (run.endedAt !== undefined) ended.set(run.id, points)
-    return points
-  }
-
-  /** In the one order that every replay has. */
-  async function observationsOf({ version, digest }: Side, since: number): Promise<number[]> {
-    const filter = [
-      `params.\`prompt_digest.${name}\` = '${digest}'`,
-      `params.\`prompt.${name}\` = 'v${version}'`,
-    ]
-    const found: (MetricPoint & { readonly run: string })[] = []
-    let pageToken: string | undefined
-    do {
-      const page = await tracking.findRuns({ experiment, filter: filter.join(' and '), pageToken })
-      for (const run of page.runs) {
-        if (run.metrics[metric] === undefined) continue
-        for (const point of await pointsOf(run)) found.push({ ...point, run: run.id })
-      }
-      pageToken = page.nextPageToken
-    } while (pageToken !== undefined)
-    const wrong = found.find(({ value }) => !(value >= 0 && value <= 1))
-    if (wrong)
-      throw new EvalFailure(
-        'CONFIGURATION',
-        `the run ${wrong.run} has ${wrong.value} for ${metric}: an observation is from 0 to 1`,
-      )
-    const until = now() - settleMs
-    return found
-      .filter(({ timestamp }) => timestamp >= since && timestamp <= until)
-      .sort((a, b) => a.timestamp - b.timestamp || (a.run < b.run ? -1 : a.run > b.run ? 1 : a.step - b.step))
-      .map(({ value }) => value)
-  }
+  const observations = readObservations({ name, metric, experiment, tracking })
 
   async function look(): Promise<GuardLook> {
     const main = await asked(registry.load(name, { alias }))
@@ -126,25 +88,17 @@ export function createLiveGuard(options: GuardOptions, deps: GuardDeps): { look(
     if (since === undefined)
       notes.push('nobody recorded when the rollout began: every observation of these versions counts')
     const sides = await sidesOf(weights, main, notes)
-    const ours = await observationsOf(main, since ?? 0)
+    const period = { since: since ?? 0, until: now() - settleMs }
+    const ours = await observations(main, period)
     const arms: GuardedArm[] = []
     for (const side of sides) {
-      const theirs = await observationsOf(side, since ?? 0)
+      const theirs = await observations(side, period)
       // Several versions, several chances of a false alarm: they share one.
       const share = alpha / sides.length
-      const test = createGuardTest({ margin, alpha: share })
-      for (const value of ours) test.observe('main', value)
-      for (const value of theirs) test.observe('new', value)
-      const { pairs, stake, new: seen, main: mean } = test.evidence()
-      arms.push({
-        ...side,
-        weight: weights.get(side.version) ?? 0,
-        seen,
-        main: mean,
-        pairs,
-        stake,
-        needed: 1 / share,
-      })
+      const { pairs, stakeNow } = compare(ours, theirs, { margin, alpha: share })
+      const weight = weights.get(side.version) ?? 0
+      const means = { seen: summaryOf(theirs), main: summaryOf(ours) }
+      arms.push({ ...side, weight, ...means, pairs, stake: stakeNow, needed: 1 / share })
     }
     const said = { mainVersion: main.version, arms, notes }
     const worst = arms.find(({ stake, needed }) => stake >= needed)
@@ -152,13 +106,20 @@ export function createLiveGuard(options: GuardOptions, deps: GuardDeps): { look(
     const reason = reasonOf(worst, main.version)
     const current = await asked(registry.load(name, { alias }))
     if (current.digest !== main.digest || !isSame(readRollout(current.tags, alias, current.version), weights))
-      return {
-        ...said,
-        state: 'watching',
-        notes: [...notes, 'the rollout was changed meanwhile: it is looked at anew'],
-      }
-    await asked(endRollout(deps.admin, { name, alias, main: main.version, weights, reason }))
+      return changedMeanwhile()
+    try {
+      await asked(endRollout(deps.admin, { name, alias, main: main.version, weights, reason }))
+    } catch (error) {
+      // Somebody moved the alias or ended the rollout just now: that is looked at anew, too.
+      if (error instanceof EvalFailure && hasCode(error.cause, 'CONFLICT')) return changedMeanwhile()
+      throw error
+    }
     return { ...said, state: 'rolled-back', reason }
+
+    function changedMeanwhile(): GuardLook {
+      const note = 'the rollout was changed meanwhile: it is looked at anew'
+      return { ...said, state: 'watching', notes: [...notes, note] }
+    }
   }
 
   async function sidesOf(weights: Weights, main: Prompt, notes: string[]): Promise<Side[]> {
@@ -183,6 +144,23 @@ export function createLiveGuard(options: GuardOptions, deps: GuardDeps): { look(
     `all traffic goes to v${mainVersion}`
 
   return { look }
+}
+
+/** Pairs of one process each; what has no partner yet waits for it. */
+function compare(
+  ours: Observations,
+  theirs: Observations,
+  options: { readonly margin: number; readonly alpha: number },
+): GuardEvidence {
+  const test = createGuardTest(options)
+  for (const [source, values] of theirs) {
+    const others = ours.get(source) ?? []
+    for (const [i, value] of values.slice(0, others.length).entries()) {
+      test.observe('main', others[i] ?? 0)
+      test.observe('new', value)
+    }
+  }
+  return test.evidence()
 }
 
 const rounded = (value: number): string => String(Math.round(value * 1000) / 1000)

@@ -1,4 +1,3 @@
-import { LIVE_EXPERIMENT } from './live-guard.ts'
 import type { MetricPoint, TrackedRun, Tracking } from './tracking-port.ts'
 
 export interface LiveMetricOptions {
@@ -8,7 +7,15 @@ export interface LiveMetricOptions {
   readonly experiment?: string | undefined
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Unique to this process: the guard compares versions by what one process saw. Default: a random UUID. */
+  readonly newId?: (() => string) | undefined
 }
+
+/** Where observations go unless another MLflow experiment is named. */
+export const LIVE_EXPERIMENT = 'promptkeep-live'
+
+/** Tag of a run: whose observations it holds. */
+export const SOURCE_TAG = 'promptkeep.source'
 
 /** Observations of one metric by one process, for `promptkeep guard`. */
 export interface LiveMetric {
@@ -32,12 +39,18 @@ export function createLiveMetric({ metric, tracking, now, ...options }: LiveMetr
     steps: number
     run?: Promise<TrackedRun>
   }
+  const source = (options.newId ?? (() => globalThis.crypto.randomUUID()))()
   const kept = new Map<string, Kept>()
   let flushing: Promise<void> = Promise.resolve()
 
   async function start({ name, params }: Kept): Promise<TrackedRun> {
     const { experiment = LIVE_EXPERIMENT } = options
-    const run = await tracking.startRun({ experiment, name, tags: {}, startedAt: now() })
+    const run = await tracking.startRun({
+      experiment,
+      name,
+      tags: { [SOURCE_TAG]: source },
+      startedAt: now(),
+    })
     await run.logParams(params)
     return run
   }

@@ -13,6 +13,8 @@ export interface GuardEvidence {
   readonly isWorse: boolean
   /** What a stake of 1 on "it is worse" was at most; `1 / alpha` decides. */
   readonly stake: number
+  /** What it is now: of the pairs alone, in whatever order they came. */
+  readonly stakeNow: number
   /** Pairs that were compared; observations that have no partner yet wait. */
   readonly pairs: number
   readonly new: ArmSummary
@@ -57,6 +59,7 @@ export function createGuardTest({ margin, alpha = 0.05 }: GuardOptions): GuardTe
   // As logarithms: a stake that a long good time has made tiny must be able to grow again.
   const logStakes = BOLDNESS.map(() => -Math.log(BOLDNESS.length))
   let pairs = 0
+  let stakeNow = 1
   let highest = 1
 
   /** `loss`: main less new, in −1 … 1. Not worse: its mean is the margin or less. */
@@ -68,6 +71,7 @@ export function createGuardTest({ margin, alpha = 0.05 }: GuardOptions): GuardTe
       stake += Math.exp(log)
     }
     pairs++
+    stakeNow = stake
     highest = Math.max(highest, stake)
   }
 
@@ -78,6 +82,7 @@ export function createGuardTest({ margin, alpha = 0.05 }: GuardOptions): GuardTe
   const evidence = (): GuardEvidence => ({
     isWorse: highest >= 1 / alpha,
     stake: highest,
+    stakeNow,
     pairs,
     new: summary('new'),
     main: summary('main'),
