@@ -28,10 +28,25 @@ const TABLE: Readonly<
     gates: { 'score.precision': 0.7, 'score.recall': 0.7, 'score.nothing_else': 0.75 },
   },
   weather: { cases: 13, gates: { 'score.looked_up': 0.95, 'score.told': 0.95, 'score.latency': 0.95 } },
+  'memory-informed': { cases: 5, gates: { 'score.informed': 0.8 }, hard: ['keeps_apart'] },
+  contradiction: { cases: 5, gates: { 'score.handled': 0.8 } },
+  'long-conversation': { cases: 3, turns: 8, gates: { 'score.thread': 0.8 } },
+  'error-recovery': { cases: 6, gates: { 'score.recovery': 0.8 } },
 }
 
 /** Each judges every candidate, so that it must be able to tell one from another. */
-const CORE = ['greeting', 'memory', 'memory-write', 'quality', 'routing', 'security', 'tone', 'weather']
+const CORE = [
+  'contradiction',
+  'error-recovery',
+  'greeting',
+  'memory',
+  'memory-write',
+  'quality',
+  'routing',
+  'security',
+  'tone',
+  'weather',
+]
 
 describe("the table of the assistant's suites", () => {
   it('has every suite that there is', async () => {
@@ -90,7 +105,16 @@ describe("the table of the assistant's suites", () => {
   })
 })
 
-const JUDGED = ['quality', 'tone', 'greeting', 'onboarding']
+const JUDGED = [
+  'quality',
+  'tone',
+  'greeting',
+  'onboarding',
+  'memory-informed',
+  'contradiction',
+  'long-conversation',
+  'error-recovery',
+]
 
 /** As the gate counts them: trials where the cases are all there is, and else cases, a cluster being one. */
 function observations({ suite, dataset }: LoadedSuite, metric: string): number {
