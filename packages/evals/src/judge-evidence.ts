@@ -1,8 +1,8 @@
 import type { Evidence } from './gate-evidence.ts'
 import type { GateAnswer, GateQuestion } from './paired.ts'
 import { bettingBounds, bettingPValue, leastForBetting, timesForBetting } from './statistics/betting.ts'
-import { exactScorePValue } from './statistics/exact-score-test.ts'
-import { type Discordance, leastForMargin, pairsForMargin, scoreBounds } from './statistics/score-test.ts'
+import { exactScorePValue, pairsForMargin } from './statistics/exact-score-test.ts'
+import { type Discordance, leastForMargin, scoreBounds } from './statistics/score-test.ts'
 import { points, signed } from './words.ts'
 
 /** Chance of a promotion that was not earned, at most. */

@@ -1,6 +1,6 @@
 import { binomialMass, binomialUpperTail } from './binomial.ts'
-import { upperTail } from './normal.ts'
-import { type Discordance, scoreStatistic } from './score-test.ts'
+import { upperQuantile, upperTail } from './normal.ts'
+import { type Discordance, leastForMargin, scorePValue, scoreStatistic } from './score-test.ts'
 
 /** Values of the nuisance parameter that are tried before the best of them is refined. */
 const GRID = 64
@@ -20,6 +20,30 @@ const GRID = 64
 export function exactScorePValue(pairs: Discordance, margin: number): number {
   const z = scoreStatistic(pairs, -margin)
   return Math.max(upperTail(z), sizeOf(pairs.n, margin, z))
+}
+
+/** Above so many pairs the normal distribution is good enough for a forecast. */
+const FORECAST_EXACTLY = 300
+const MOST_PAIRS = 1_000_000
+
+/**
+ * How many pairs it takes until the test passes, if better and worse ones go on to come as often (rounded against the
+ * candidate). `undefined`: the difference is at the margin or beyond it, and no number would do.
+ */
+export function pairsForMargin(pairs: Discordance, margin: number, alpha = 0.05): number | undefined {
+  const z = scoreStatistic(pairs, -margin)
+  if (!(z > 0)) return undefined
+  const about = Math.ceil(pairs.n * (upperQuantile(alpha) / z) ** 2)
+  for (let n = Math.max(leastForMargin(margin, alpha), about); n <= MOST_PAIRS; n += Math.max(1, n >> 6)) {
+    const like = {
+      n,
+      better: Math.floor((pairs.better * n) / pairs.n),
+      worse: Math.ceil((pairs.worse * n) / pairs.n),
+    }
+    if (scorePValue(like, -margin) > alpha) continue
+    if (n > FORECAST_EXACTLY || exactScorePValue(like, margin) <= alpha) return n
+  }
+  return undefined
 }
 
 /**

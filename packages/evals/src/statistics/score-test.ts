@@ -53,9 +53,3 @@ export function scoreBounds(
  */
 export const leastForMargin = (margin: number, alpha = 0.05): number =>
   Math.ceil(Math.log(alpha) / Math.log(1 - margin) - 1e-9)
-
-/** How many pairs it would take, if those to come are like these. `undefined`: no number would do. */
-export function pairsForMargin(pairs: Discordance, margin: number, alpha = 0.05): number | undefined {
-  const z = scoreStatistic(pairs, -margin)
-  return z > 0 ? Math.ceil(pairs.n * (upperQuantile(alpha) / z) ** 2) : undefined
-}
