@@ -1,10 +1,4 @@
-import {
-  type ChatRequest,
-  type ModelEndpoint,
-  type ModelReply,
-  type Respond,
-  startModelEndpoint,
-} from '../../apps/assistant/src/model-endpoint.ts'
+import type { ChatRequest, ModelReply, Respond } from '../../apps/assistant/src/model-endpoint.ts'
 
 /** A hand-over to a specialist, and what it does there. */
 export interface HandOver {
@@ -54,9 +48,6 @@ export interface Performance {
  * A model that plays the assistant, its specialists and the judge from a script: everything between the models is the real
  * thing, so that a suite is run as it would be with a model that can do all this by itself.
  */
-export const startScriptedAssistant = (performance: Performance): Promise<ModelEndpoint> =>
-  startModelEndpoint({ respond: scripted(performance) })
-
 export function scripted({ act, opinion = () => 1 }: Performance): Respond {
   // What a specialist is to do is in no request that it gets: it is kept by the hand-over that the orchestrator wrote.
   const plans = new Map<string, Pick<HandOver, 'calls' | 'next'>>()

@@ -13,8 +13,11 @@ export function sparkline(parts: readonly (readonly number[])[]): string {
   const span = Math.max(most - least, LEAST_SPAN)
   // Shares stay within 0 and 1; a lone value in the middle of them is in the middle of its line.
   const bottom = Math.max(0, Math.min(least - (span - (most - least)) / 2, 1 - span))
-  const bar = (value: number): string =>
-    BARS[Math.min(BARS.length - 1, Math.floor(((value - bottom) / span) * BARS.length))] ?? ''
+  const bar = (value: number): string => {
+    // The sum is for numbers that are a hair below the next step.
+    const step = Math.floor(((value - bottom) / span) * BARS.length + 1e-9)
+    return BARS[Math.min(BARS.length - 1, step)] ?? ''
+  }
   return parts
     .filter((part) => part.length > 0)
     .map((part) => part.map(bar).join(''))

@@ -1,8 +1,6 @@
 import type { PairedCase } from './paired.ts'
 import { holm, mcnemarPValue, signFlipPValue } from './statistics/exact.ts'
 
-export { holm } from './statistics/exact.ts'
-
 /** Whether anything changed in one metric between two runs. */
 export interface Comparison {
   /** Mean of candidate less baseline over the cases, trials averaged inside each. */
