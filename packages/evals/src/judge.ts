@@ -2,9 +2,10 @@ import { isRegistryError, type Prompt } from '@promptkeep/client'
 import { toChatCompletion } from '@promptkeep/client/openai'
 import type OpenAI from 'openai'
 import type { EvalRegistry } from './aliases.ts'
-import { EvalFailure, messageOf } from './errors.ts'
+import { EvalFailure } from './errors.ts'
 import { Completion, type Draw, readDraw, responseFormat } from './judge-answer.ts'
 import { createJudgePrompts, valuesFor } from './judge-prompt.ts'
+import { endpointOf, failureOf, openClient } from './openai-endpoint.ts'
 import type { Judge, JudgeOpinion, JudgeQuestion, JudgeUsage } from './scorers/services.ts'
 
 export interface JudgeDeps {
@@ -23,8 +24,6 @@ export interface JudgeDeps {
   readonly timeoutMs?: number
 }
 
-const OPENAI_URL = 'https://api.openai.com/v1'
-
 /**
  * A judge at any OpenAI-compatible endpoint. Each draw is a request of its own with a seed of its own; nothing is tried again
  * here. A prompt is loaded once and stays the same for as long as this judge is used.
@@ -33,7 +32,7 @@ const OPENAI_URL = 'https://api.openai.com/v1'
 export function createJudge(deps: JudgeDeps): Judge {
   const { model, env, timeoutMs = 60_000 } = deps
   const prompts = createJudgePrompts(deps.registry, deps.promptAlias ?? 'production')
-  const endpoint = endpointOf(env)
+  const endpoint = endpointOf(env, 'a judge')
   const total = { inputTokens: 0, outputTokens: 0, requests: 0 }
   let client: Promise<OpenAI> | undefined
   let seed = 0
@@ -138,44 +137,6 @@ function checkModel(asked: string, answered: string): void {
   )
 }
 
-interface Endpoint {
-  readonly url: string
-  readonly apiKey: string
-  /** For messages: an address may hold a password. */
-  readonly shown: string
-}
-
-function endpointOf(env: JudgeDeps['env']): Endpoint {
-  const url = env.OPENAI_BASE_URL || OPENAI_URL
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
-    throw new EvalFailure(
-      'CONFIGURATION',
-      'OPENAI_BASE_URL must be an http address with its /v1, for the judge',
-    )
-  // A server of one's own may want no key; OpenAI does.
-  if (!env.OPENAI_API_KEY && !env.OPENAI_BASE_URL)
-    throw new EvalFailure(
-      'CONFIGURATION',
-      'a judge needs OPENAI_API_KEY, or OPENAI_BASE_URL of a server that wants none',
-    )
-  const { origin, pathname } = new URL(url)
-  return { url, apiKey: env.OPENAI_API_KEY || 'none', shown: `${origin}${pathname}` }
-}
-
-/** Imported late: most suites ask no judge. */
-async function openClient({ url, apiKey }: Endpoint, { fetch, env }: JudgeDeps): Promise<OpenAI> {
-  const { OpenAI } = await import('openai')
-  return new OpenAI({
-    baseURL: url,
-    apiKey,
-    fetch,
-    organization: env.OPENAI_ORG_ID ?? null,
-    project: env.OPENAI_PROJECT_ID ?? null,
-    maxRetries: 0,
-    logLevel: 'off',
-  })
-}
-
 class TimedOut extends Error {}
 
 /**
@@ -200,23 +161,4 @@ async function within<T>(
     clearTimeout(timer)
     run?.removeEventListener('abort', giveUp)
   }
-}
-
-/** Statuses that may be different the next time. */
-const PASSING = [408, 409, 425, 429]
-
-function failureOf(error: unknown, who: string): EvalFailure {
-  if (error instanceof EvalFailure) return error
-  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
-  const options = { cause: error }
-  if (typeof status !== 'number') {
-    const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : ''
-    return new EvalFailure('INFRASTRUCTURE', `${who}: ${messageOf(error)}${cause}`, options)
-  }
-  // Not what it says: providers quote the key.
-  if (status === 401 || status === 403)
-    return new EvalFailure('CONFIGURATION', `${who} answered ${status}: it refuses OPENAI_API_KEY`, options)
-  const isPassing = status >= 500 || PASSING.includes(status)
-  const message = `${who} answered ${messageOf(error).slice(0, 300)}`
-  return new EvalFailure(isPassing ? 'INFRASTRUCTURE' : 'CONFIGURATION', message, options)
 }

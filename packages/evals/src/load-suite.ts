@@ -55,7 +55,7 @@ export async function loadSuite(
   const suite = withLimits(await withModules(parsed), options)
   const path = options.dataset === undefined ? suite.dataset : resolve(options.dataset)
   const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
-  const target = await loadTarget(suite.target, suite.path, deps)
+  const target = await loadTarget(suite, deps)
   const [main, ...others] = suite.gates
   const threshold = passThreshold ?? main.threshold
   return { options, suite, dataset, target, gates: [{ ...main, threshold }, ...others], promptAlias }

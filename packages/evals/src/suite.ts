@@ -1,51 +1,10 @@
 import { dirname, resolve } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Estimand } from './paired.ts'
 import type { BoundScorer } from './scorers/define-scorer.ts'
 import { SCORER_KINDS } from './scorers/kinds.ts'
 import { type Issue, parseSource, readAs, refuse, type SourceFile } from './source-file.ts'
-
-const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/
-
-const margin = z.number().gt(0).lt(1).default(0.1)
-
-/** A suite's manifest as it is written. Keys are snake_case, as in a prompt's front matter. */
-const Manifest = z.strictObject({
-  name: z.string().regex(SLUG, 'must be lower-case letters, digits and single hyphens').max(64),
-  description: z.string().optional(),
-  dataset: z.string().min(1),
-  target: z.string().min(1),
-  scorers: z.array(z.union([z.string(), z.record(z.string(), z.unknown())])).min(1),
-  metric: z.string().default('pass_rate'),
-  direction: z.enum(['higher', 'lower']).default('higher'),
-  threshold: z.number().min(0).max(1).optional(),
-  margin,
-  gates: z
-    .array(
-      z.strictObject({
-        metric: z.string(),
-        direction: z.enum(['higher', 'lower']).default('higher'),
-        threshold: z.number().min(0).max(1),
-        margin,
-      }),
-    )
-    .min(1)
-    .optional(),
-  hard: z.array(z.string()).default([]),
-  estimand: z.enum(['these-cases', 'such-cases']).default('such-cases'),
-  deterministic: z.boolean().default(false),
-  core: z.boolean().default(false),
-  trials: z.int().min(1).max(100).default(1),
-  retries: z.int().min(0).max(10).default(2),
-  concurrency: z.int().min(1).max(64).default(4),
-  timeout_seconds: z.number().positive().max(3600).default(60),
-  prices: z
-    .strictObject({
-      input_per_million: z.number().min(0),
-      output_per_million: z.number().min(0),
-    })
-    .optional(),
-})
+import { type COMMON, Manifest, type PromptTarget } from './suite-manifest.ts'
 
 /** Which number decides, and how: `higher` passes at or above the threshold, `lower` at or below it. */
 export interface Gate {
@@ -65,8 +24,10 @@ export interface Suite {
   readonly path: string
   /** Absolute path of the dataset. */
   readonly dataset: string
-  /** As written: `file.ts#name` relative to the manifest, or an http address. */
+  /** What a run says it judged: `file.ts#name` relative to the manifest, an http address, or `prompt:<name>`. */
   readonly target: string
+  /** The target is this prompt of the registry, and a model. */
+  readonly promptTarget?: PromptTarget | undefined
   readonly scorers: readonly BoundScorer[]
   /** All must hold; the first is the main one, which flags and summaries speak of. */
   readonly gates: readonly [Gate, ...Gate[]]
@@ -103,49 +64,52 @@ export interface Prices {
 export function parseSuite(text: string, path: string): Suite {
   const source = parseSource(text, path)
   const manifest = readAs(source, Manifest)
-  const { scorers, issues } = bindScorers(manifest.scorers)
-  if (issues.length > 0) refuse(source, issues)
-  const gates = readGates(source, manifest, scorers)
-  const {
-    name,
-    description,
-    target,
-    concurrency,
-    hard,
-    estimand,
-    deterministic,
-    core,
-    trials,
-    retries,
-    prices,
-  } = manifest
+  const { target, prices } = manifest
   return {
-    name,
-    description,
+    ...readCommon(source, manifest, manifest.scorers),
     path: resolve(path),
     dataset: resolve(dirname(path), manifest.dataset),
-    target,
-    scorers,
-    gates,
-    hard,
-    estimand,
-    deterministic,
-    core,
-    trials,
-    retries,
-    concurrency,
+    ...(typeof target === 'string' ? { target } : { target: nameOf(target), promptTarget: target }),
     caseTimeoutMs: manifest.timeout_seconds * 1000,
     prices: prices && { input: prices.input_per_million, output: prices.output_per_million },
   }
 }
 
-/** One gate by `metric` and `threshold`, or several as `gates`; each about a metric that the suite has. */
-function readGates(
+/** Two suites that ask a prompt in different ways have different targets. */
+export function nameOf({ prompt, model, variables = {} }: PromptTarget): string {
+  const places = Object.entries(variables).sort(([a], [b]) => (a < b ? -1 : 1))
+  const settings = [...(model === undefined ? [] : [['model', model]]), ...places]
+  const text = settings.map(([key, value]) => `${key}=${value}`).join('&')
+  return `prompt:${prompt}${text === '' ? '' : `?${text}`}`
+}
+
+/** A scorer as a suite names it, or as code brings it. */
+export type ScorerEntry = string | Readonly<Record<string, unknown>> | BoundScorer
+
+type Common = z.infer<z.ZodObject<typeof COMMON>>
+
+/**
+ * What every suite has, however it is written.
+ * @throws {SourceError} Scorers that there are not, or gates about something that no scorer measures.
+ */
+export function readCommon(
   source: SourceFile,
-  manifest: z.infer<typeof Manifest>,
-  scorers: readonly BoundScorer[],
-): [Gate, ...Gate[]] {
-  const { gates, metric, direction, threshold, margin, hard } = manifest
+  common: Common,
+  entries: readonly ScorerEntry[],
+): Omit<Suite, 'path' | 'dataset' | 'target' | 'caseTimeoutMs' | 'prices'> {
+  const { scorers, issues } = bindScorers(entries)
+  if (issues.length > 0) refuse(source, issues)
+  const gates = readGates(source, common, scorers)
+  const { name, description, hard, estimand, deterministic, core, trials, retries, concurrency } = common
+  return {
+    ...{ name, description, scorers, gates, hard, estimand, deterministic, core },
+    ...{ trials, retries, concurrency },
+  }
+}
+
+/** One gate by `metric` and `threshold`, or several as `gates`; each about a metric that the suite has. */
+function readGates(source: SourceFile, common: Common, scorers: readonly BoundScorer[]): [Gate, ...Gate[]] {
+  const { gates, metric, direction, threshold, margin, hard } = common
   const metrics = ['pass_rate', ...scorers.map(({ name }) => `score.${name}`)]
   const issues: Issue[] = []
   if ((gates === undefined) === (threshold === undefined))
@@ -168,14 +132,23 @@ function readGates(
 }
 
 /** An entry is a kind's name, or `kind: options`. */
-function bindScorers(entries: readonly (string | Readonly<Record<string, unknown>>)[]): {
+function bindScorers(entries: readonly ScorerEntry[]): {
   scorers: BoundScorer[]
   issues: Issue[]
 } {
   const scorers: BoundScorer[] = []
   const issues: Issue[] = []
+  const add = (scorer: BoundScorer, at: readonly PropertyKey[]) => {
+    if (scorers.some((other) => other.name === scorer.name))
+      issues.push({ path: at, message: `a second scorer named ${scorer.name}: give it a name of its own` })
+    else scorers.push(scorer)
+  }
   for (const [index, entry] of entries.entries()) {
     const at = ['scorers', index]
+    if (isBound(entry)) {
+      add(entry, at)
+      continue
+    }
     const [[name, options] = ['', {}], ...rest] =
       typeof entry === 'string' ? [[entry, {}]] : Object.entries(entry)
     if (rest.length > 0 || name === '') {
@@ -189,11 +162,11 @@ function bindScorers(entries: readonly (string | Readonly<Record<string, unknown
       continue
     }
     const bound = kind.bind(options ?? {})
-    if (!('forCase' in bound)) {
-      issues.push(...bound.map((issue) => ({ ...issue, path: [...at, name, ...issue.path] })))
-    } else if (scorers.some((other) => other.name === bound.name)) {
-      issues.push({ path: at, message: `a second scorer named ${bound.name}: give it a name of its own` })
-    } else scorers.push(bound)
+    if ('forCase' in bound) add(bound, at)
+    else issues.push(...bound.map((issue) => ({ ...issue, path: [...at, name, ...issue.path] })))
   }
   return { scorers, issues }
 }
+
+const isBound = (entry: ScorerEntry): entry is BoundScorer =>
+  typeof entry === 'object' && typeof entry.forCase === 'function'

@@ -4,6 +4,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { z } from 'zod'
 import { messageOf } from '../errors.ts'
 import type { Target, TargetCase, TargetOptions, TargetResult } from '../target.ts'
+import { unmetWorld } from './unmet-world.ts'
 
 type Problem = NonNullable<TargetResult['error']>
 type Answer = Omit<TargetResult, 'messages' | 'fingerprint'>
@@ -71,7 +72,7 @@ export function createHttpTarget(
 
   return {
     async run(testCase, options) {
-      const unmet = unmetWorld(testCase)
+      const unmet = unmetWorld(testCase, ['context', 'seed'], 'a target over HTTP')
       if (unmet) return { ...NO_ANSWER, messages: [], fingerprint: await fingerprintOf([]), error: unmet }
       const messages: { role: string; content: string }[] = []
       let answer = NO_ANSWER
@@ -110,18 +111,6 @@ async function fingerprinted(answer: Answer): Promise<Omit<TargetResult, 'messag
     digest,
   }))
   return { ...answer, fingerprint: await fingerprintOf(triples) }
-}
-
-function unmetWorld({ id, context = {}, seed = {} }: TargetCase): Problem | undefined {
-  const wanted = Object.entries({ context, seed }).flatMap(([what, given]) => {
-    const keys = Object.keys(given)
-    return keys.length === 0 ? [] : [`a ${what} (${keys.join(', ')})`]
-  })
-  if (wanted.length === 0) return undefined
-  return {
-    kind: 'configuration',
-    message: `case ${id} has ${wanted.join(' and ')}, which a target over HTTP cannot prepare: leave it out, or name a target of this process`,
-  }
 }
 
 const turnsOf = ({ input, turns }: TargetCase): readonly string[] => turns ?? [input ?? '']

@@ -27,7 +27,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const setup = { trackingUri: 'http://registry', env: {} }
 const options = { promptAlias: [], tenant: 't', signal: new AbortController().signal }
-const load = (spec: string) => loadTarget(spec, join(folder, 'suite.yaml'), { fetch })
+const load = (spec: string) => loadTarget({ target: spec, path: join(folder, 'suite.yaml') }, { fetch })
 
 describe('a target in a module', () => {
   it.each([
