@@ -1,6 +1,6 @@
 import type { Evidence } from './gate-evidence.ts'
 import type { GateAnswer, GateQuestion } from './paired.ts'
-import { bettingBounds, bettingPValue, leastForBetting, timesForBetting } from './statistics/betting.ts'
+import { bettingBounds, bettingPValue, leastForBetting, valuesForBetting } from './statistics/betting.ts'
 import { exactScorePValue, pairsForMargin } from './statistics/exact-score-test.ts'
 import { type Discordance, leastForMargin, scoreBounds } from './statistics/score-test.ts'
 import { points, signed } from './words.ts'
@@ -80,12 +80,10 @@ function moreOf(
   { n, values, counted, margin: scaledMargin, byCase, trials }: Evidence,
   { margin, minimum, estimand }: Pick<GateAnswer, 'margin' | 'minimum' | 'estimand'>,
 ): { readonly said: string; readonly needed?: GateAnswer['needed'] } {
-  const times = counted
-    ? (pairsForMargin(counted, margin) ?? Infinity) / n
-    : timesForBetting(values, -scaledMargin)
-  if (times === undefined || times === Infinity)
+  const enough = counted ? pairsForMargin(counted, margin) : valuesForBetting(values, -scaledMargin)
+  if (enough === undefined)
     return { said: 'if the difference stays as it is, no number of cases would show it' }
-  const total = Math.max(minimum, Math.ceil(times * n))
+  const total = Math.max(minimum, enough)
   if (estimand === 'these-cases') {
     const each = Math.max(trials + 1, Math.ceil(total / byCase.length))
     return {
@@ -95,7 +93,7 @@ function moreOf(
   }
   const more = Math.max(1, total - n)
   return {
-    said: `about ${more} more cases would do (${n} now, ${minimum} at least)`,
+    said: `about ${more} more ${more === 1 ? 'case' : 'cases'} would do (${n} now, ${minimum} at least)`,
     needed: { cases: more },
   }
 }

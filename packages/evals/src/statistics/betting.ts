@@ -74,15 +74,15 @@ export function bettingBounds(
 
 /** How many values it takes at least to show that their mean is above `-margin`, if none is below 0: with all of them 0. */
 export const leastForBetting = (margin: number, alpha = 0.05): number =>
-  Math.ceil((timesForBetting([0], -margin, alpha) ?? Number.POSITIVE_INFINITY) - 1e-9)
+  valuesForBetting([0], -margin, alpha) ?? Number.POSITIVE_INFINITY
 
 /**
- * How many times the evidence at hand it would take, if what comes is like it, to show that the mean is above `mean`.
- * `undefined`: it never would.
+ * How many values it takes in all, if those to come are like these, to show that the mean is above `mean`. `undefined`: no
+ * number would do.
  */
-export function timesForBetting(values: readonly number[], mean: number, alpha = 0.05): number | undefined {
+export function valuesForBetting(values: readonly number[], mean: number, alpha = 0.05): number | undefined {
   const logs = logsOf(counted(values), mean)
   const lacks = (times: number) => -Math.log(alpha) - mixed(logs, times)
   const most = 1_000_000
-  return lacks(most) > 0 ? undefined : crossing(lacks, 0, most)
+  return lacks(most) > 0 ? undefined : Math.ceil(crossing(lacks, 0, most) * values.length - 1e-6)
 }
