@@ -1,17 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createRegistry } from '@promptkeep/client'
 import { createAdmin } from '@promptkeep/client/admin'
-import { silent } from '@promptkeep/client/protocol'
-import type { Kysely } from 'kysely'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { createAssistant } from '../apps/assistant/src/assistant.ts'
-import { readConfig } from '../apps/assistant/src/config.ts'
-import type { Tables } from '../apps/assistant/src/db/schema.ts'
-import { chat, createChatTarget } from '../apps/assistant/src/eval-target.ts'
-import { createEvalWorlds } from '../apps/assistant/src/eval-worlds.ts'
+import { chat } from '../apps/assistant/src/eval-target.ts'
 import { PROMPT_DEFAULTS } from '../apps/assistant/src/prompt-defaults.ts'
+import { openTargetWithStores } from './support/assistant-stores.ts'
 import { startRegistry, type TestRegistry } from './support/registry.ts'
 
 let registry: TestRegistry
@@ -33,37 +27,10 @@ async function open(trackingUri = registry.url) {
   return target
 }
 
-/** A target whose stores can be looked into. */
 async function openWithStores(env: Readonly<Record<string, string>> = {}) {
-  const config = readConfig({
-    ...env,
-    MLFLOW_TRACKING_URI: registry.url,
-    ASSISTANT_DATABASE: 'sqlite::memory:',
-  })
-  const worlds = createEvalWorlds()
-  let db: Kysely<Tables> | undefined
-  const assistant = await createAssistant(config, {
-    ...{ log: silent, env: {}, fetch, now: Date.now, newId: randomUUID, strictPrompts: true },
-    createTools(deps) {
-      db = deps.db
-      return worlds.createTools(deps)
-    },
-  })
-  const target = createChatTarget(assistant, worlds, randomUUID)
-  onTestFinished(() => target.close?.())
-  /** In every table. */
-  async function rows(): Promise<number> {
-    const tables = [
-      ...['users', 'conversations', 'messages', 'answer_prompts', 'greetings'],
-      ...['memories', 'memory_candidates', 'memories_fts'],
-    ] as (keyof Tables)[]
-    const counts = tables.map(async (table) => {
-      const count = db?.selectFrom(table).select((eb) => eb.fn.countAll<number>().as('n'))
-      return Number((await count?.executeTakeFirstOrThrow())?.n)
-    })
-    return (await Promise.all(counts)).reduce((sum, n) => sum + n, 0)
-  }
-  return { target, rows }
+  const opened = await openTargetWithStores(registry.url, env)
+  onTestFinished(() => opened.target.close?.())
+  return opened
 }
 
 describe('the assistant as a target', () => {

@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { createRegistry } from '@promptkeep/client'
 import { parsePromptFile } from '@promptkeep/client/files'
-import { createEvalDeps, type EvalOptions, type EvalReport, loadSuite, runSuite } from '@promptkeep/evals'
+import {
+  createEvalDeps,
+  type EvalOptions,
+  type EvalReport,
+  type LoadedSuite,
+  loadSuite,
+  runSuite,
+} from '@promptkeep/evals'
 import { parse } from 'yaml'
 import { type Respond, startModelEndpoint } from '../../apps/assistant/src/model-endpoint.ts'
 import { PROMPT_DEFAULTS } from '../../apps/assistant/src/prompt-defaults.ts'
@@ -23,7 +30,17 @@ export const readAnswers = async (name: string): Promise<Answers> =>
 
 export interface AssistantSuites {
   /** Runs a suite of the assistant through its production entry point, with the one trial a case that a script needs. */
-  run(name: string, performance: Performance, options?: Partial<EvalOptions>): Promise<EvalReport>
+  run(
+    name: string,
+    performance: Performance,
+    options?: Partial<EvalOptions>,
+    /** What is run in place of the suite as it is written. */
+    change?: (suite: LoadedSuite) => LoadedSuite,
+  ): Promise<EvalReport>
+  /** Of the registry. */
+  readonly url: string
+  /** What the assistant is made from. */
+  readonly env: Readonly<Record<string, string>>
   stop(): Promise<void>
 }
 
@@ -49,13 +66,15 @@ export async function startAssistantSuites(
   const model = await startModelEndpoint({ respond: (request) => respond(request) })
   const env = { ...own, OPENAI_BASE_URL: model.url, OPENAI_API_KEY: 'none', OPENAI_MODEL: 'scripted' }
   return {
-    async run(suite, performance, options = {}) {
+    url: server.url,
+    env,
+    async run(suite, performance, options = {}, change = (loaded) => loaded) {
       respond = scripted(performance)
       const loaded = await loadSuite(
         { suite: suitePath(suite), trials: 1, concurrency: 8, judgeModel: 'scripted-judge', ...options },
         { fetch },
       )
-      return runSuite(loaded, { ...createEvalDeps({ registry, trackingUri: server.url, env }), now })
+      return runSuite(change(loaded), { ...createEvalDeps({ registry, trackingUri: server.url, env }), now })
     },
     async stop() {
       await model.close()

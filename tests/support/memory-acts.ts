@@ -44,7 +44,7 @@ export interface Place {
 export function perform(
   cases: readonly Case[],
   deeds: Deeds,
-  worse: (place: Place, good: Deed) => Deed = (_, good) => good,
+  worse?: (place: Place, good: Deed) => Deed,
 ): Performance {
   const places = new Map<string, Place>()
   for (const testCase of cases)
@@ -58,8 +58,8 @@ export function perform(
       const place = places.get(message)
       if (!place) throw new Error(`no case says ${JSON.stringify(message)}`)
       const best = deeds[place.testCase.id]?.[place.turn - 1]
-      if (!best) throw new Error(`${place.testCase.id} has no deed for message ${place.turn}`)
-      const deed = worse(place, best)
+      const deed = worse ? worse(place, best ?? SILENT) : best
+      if (!deed) throw new Error(`${place.testCase.id} has no deed for message ${place.turn}`)
       return actOf(message, deed, (said) => {
         if (deed === best) good.add(said)
       })
@@ -70,6 +70,8 @@ export function perform(
     },
   }
 }
+
+const SILENT: Deed = { say: '' }
 
 function actOf(message: string, deed: Deed, heard: (said: string) => void): Act {
   const weather = listOf(deed.weather).map((location) => ({
