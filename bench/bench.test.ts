@@ -91,3 +91,25 @@ it('measures what running a case costs, and what it leaves', { timeout: 120_000 
   // A result of a few hundred characters; what the runner itself kept of each trial was three times as much once.
   expect(bytesPerCase).toBeLessThan(2500)
 })
+
+it('measures how often the gate and the guard err', { timeout: 120_000 }, async () => {
+  const { stdout, figures } = await runSmall('gate')
+  expect(stdout).toContain('| world | margin | n | flips | promoted wrongly | power |')
+  const { cells, guards } = figures
+  const shares = [...cells, ...guards].flatMap(({ wrong, power, alarms }) => [wrong, power, alarms])
+  for (const share of shares.filter((one) => one !== undefined)) {
+    expect(share).toBeGreaterThanOrEqual(0)
+    expect(share).toBeLessThanOrEqual(1)
+  }
+  const powerOf = (n: number) =>
+    cells.find((cell: { world: string; margin: number; n: number; flips: number }) =>
+      [cell.world === 'yes or no', cell.margin === 0.2, cell.n === n, cell.flips === 0.02].every(Boolean),
+    ).power
+  // Seeded: an equal candidate is promoted more often with more cases, and a new version that is far worse is found.
+  expect(powerOf(30)).toBeGreaterThan(powerOf(15))
+  const far = guards.find(
+    ({ margin, loss, share, isGraded }: { margin: number; loss: number; share: number; isGraded: boolean }) =>
+      margin === 0.1 && loss > 0.25 && share === 0.5 && isGraded,
+  )
+  expect(far.alarms).toBeGreaterThan(0.9)
+})
