@@ -31,14 +31,9 @@ export function formatComparison(comparison: RunComparison, style: Style): strin
       ...notes.flatMap((text) => say('  note: ', text)),
     ],
     metricLines(metrics, style),
-    (gates?.answers ?? []).flatMap(({ metric, outcome: answer, reason, slices }) => [
-      ...say('  ', `gate ${metric}: ${answer}; ${reason}`, '    '),
-      ...slices
-        .filter((slice) => slice.outcome === 'fail')
-        .flatMap(({ tag, n, difference }) =>
-          say('    slice ', `${tag}: ${signed(difference)} over ${n} cases`),
-        ),
-    ]),
+    (gates?.answers ?? []).flatMap(({ metric, outcome: answer, reason }) =>
+      say('  ', `gate ${metric}: ${answer}; ${reason}`, '    '),
+    ),
     (gates?.hardMisses ?? []).flatMap(({ scorer, ids }) =>
       say('  ! ', `${scorer} tolerates no miss: ${shown(ids).join(', ')}`),
     ),
@@ -96,24 +91,22 @@ function caseLines(
   change: ChangedCase['change'],
   paint: Style['red'],
 ): string[] {
-  const own = cases.filter((one) => one.change === change)
-  if (own.length === 0) return []
-  const ids = new Set(own.map(({ id }) => id)).size
-  const rows = own
-    .slice(0, SHOWN_CASES)
-    .map(({ id, metric, baseline, candidate }) => [
-      oneLine(id),
-      oneLine(metric),
-      `${values(baseline)} -> ${values(candidate)}`,
+  const byCase = new Map<string, string[]>()
+  for (const { id, metric, baseline, candidate } of cases.filter((one) => one.change === change))
+    byCase.set(id, [
+      ...(byCase.get(id) ?? []),
+      `${oneLine(metric)} ${values(baseline)} -> ${values(candidate)}`,
     ])
-  const more = own.length - rows.length
+  if (byCase.size === 0) return []
+  const rows = [...byCase].slice(0, SHOWN_CASES).map(([id, changes]) => [oneLine(id), changes.join(', ')])
+  const more = byCase.size - rows.length
   return [
-    paint(`  ${change}: ${ids} ${ids === 1 ? 'case' : 'cases'}`),
+    paint(`  ${change}: ${byCase.size} ${byCase.size === 1 ? 'case' : 'cases'}`),
     ...table(rows)
       .trimEnd()
       .split('\n')
       .map((line) => `    ${line}`),
-    ...(more > 0 ? [`    and ${more} more lines (--json has them all)`] : []),
+    ...(more > 0 ? [`    and ${more} more (--json has them all)`] : []),
   ]
 }
 

@@ -176,6 +176,19 @@ describe('check of a candidate', () => {
     expect(await ask({ prompts: ['memory'] })).toMatchObject({ exitCode: 0 })
   })
 
+  it('says of a candidate that no suite uses that nobody judged it', async () => {
+    await runOf('production')
+    await runOf('experiment')
+    await prompt('tone', ['a', 'b'], { production: 1, experiment: 2 })
+    const found = await ask({ prompts: ['tone'], suites: [suite()] })
+    expect(found).toMatchObject({
+      outcome: 'undecided',
+      exitCode: 2,
+      checked: [{ suites: [{ outcome: 'not-concerned' }] }],
+    })
+    expect(found.problems[0]).toContain('no suite used tone, so nobody judged its v2')
+  })
+
   it('goes by thresholds alone where there is nothing to compare with', async () => {
     await prompt('first', ['a'], { experiment: 1 })
     await runOf('experiment', 'first')

@@ -118,6 +118,7 @@ export async function check(options: CheckOptions, deps: CheckDeps): Promise<Che
   }
   const checked =
     alias === to ? [await checkInPlace(prompts, context)] : await checkEach(holders(alias), context)
+  problems.push(...checked.flatMap(nobodyJudged))
   const outcome = concludeAll([
     ...checked.map((one) => one.outcome),
     ...problems.map(() => 'undecided' as const),
@@ -133,6 +134,14 @@ export async function check(options: CheckOptions, deps: CheckDeps): Promise<Che
     advice: outcome === 'pass' ? [] : [...advice],
   }
 }
+
+/** Who waits for a verdict on it should know that none will come. */
+const nobodyJudged = ({ prompt, candidate, suites }: Checked): string[] =>
+  prompt !== undefined && suites.every(({ outcome }) => outcome === 'not-concerned')
+    ? [
+        `no suite used ${prompt}, so nobody judged its v${candidate?.version}: others are checked without it by --prompt`,
+      ]
+    : []
 
 /** Whether any prompt has another text under `experiment`. */
 async function hasNews(names: readonly string[], to: string, said: CheckContext['said']): Promise<boolean> {
