@@ -123,6 +123,39 @@ const PROMOTE: Row[] = [
     says: /another dataset/,
   },
   {
+    when: 'its bar was lowered since',
+    given: async (place) => {
+      await judged(place)
+      await place.folder.suite(place.suite, cases(60, [place.prompt]), { threshold: 0.1 })
+    },
+    flags: ['--no-run'],
+    code: 2,
+    says: /the file of its suite was another one/,
+  },
+  {
+    when: 'another model is asked for',
+    given: judged,
+    flags: ['--no-run', '--model', 'scripted-2'],
+    code: 2,
+    says: /model scripted-1 answered, and not scripted-2/,
+  },
+  {
+    when: 'a suite asks a judge, and none is named',
+    given: async ({ folder, suite, prompt }) => {
+      const scorers = ['contains', { judge: { rubric: 'Is it kind?', prompt: 'judge' } }]
+      await folder.suite(suite, cases(60, [prompt]), { scorers })
+    },
+    code: 2,
+    says: /asks a judge: name its model with --judge-model/,
+  },
+  {
+    when: 'it is there by evidence that is none',
+    given: ({ prompt }) => registry.setAlias(prompt, 'staging', 2, { evidence: 'runs:/mine' }),
+    flags: ['--to', 'staging'],
+    code: 2,
+    says: /not known to have earned that \(run mine cannot be read/,
+  },
+  {
     when: 'another judge judged it',
     given: async (place) => {
       const [run_id] = await judged(place)

@@ -5,8 +5,11 @@ import type { Git } from './git.ts'
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex')
 
-/** Of a suite's file as it is now. */
-export const manifestDigest = async (path: string): Promise<string> => hash(await readFile(path, 'utf8'))
+/** Of a suite's file, by its text. */
+export const digestOfManifest = (text: string): string => hash(text)
+/** The same, of the file as it is now. */
+export const manifestDigest = async (path: string): Promise<string> =>
+  digestOfManifest(await readFile(path, 'utf8'))
 
 /** More files than this that git does not know are no source code. */
 const MOST_UNTRACKED = 200

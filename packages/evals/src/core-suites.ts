@@ -1,13 +1,16 @@
 import { readdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { EvalFailure, messageOf } from './errors.ts'
-import { type LoadedSuite, loadSuite } from './load-suite.ts'
+import { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
+import { needsJudge } from './scorers/define-scorer.ts'
 
 export interface CoreSuitesQuery {
   /** Folder of manifests. */
   readonly folder: string
   /** Suites by name or by path, instead of those with `core: true`. */
   readonly named?: readonly string[] | undefined
+  /** Models that they are run with; `judgeModel` where one of them asks a judge. */
+  readonly models?: Pick<EvalOptions, 'model' | 'judgeModel'> | undefined
   /** Working folder: what paths start at, and what messages show them from. */
   readonly cwd: string
 }
@@ -20,21 +23,21 @@ const MANIFEST = /\.ya?ml$/
  * @throws {EvalFailure} `CONFIGURATION` with everything that is wrong in any of their files, or when there is none
  */
 export async function loadCoreSuites(
-  { folder, named = [], cwd }: CoreSuitesQuery,
+  { folder, named = [], models = {}, cwd }: CoreSuitesQuery,
   deps: { readonly fetch: typeof globalThis.fetch },
 ): Promise<LoadedSuite[]> {
-  const load = loaderFrom(cwd, deps)
-  if (named.length > 0 && named.every(isPath)) return all(named.map(load))
-  const loaded = await loadSuites({ folder, cwd }, deps)
+  const load = loaderFrom(cwd, deps, models)
+  if (named.length > 0 && named.every(isPath)) return judgeable(await all(named.map(load)))
+  const loaded = await loadSuites({ folder, models, cwd }, deps)
   if (named.length === 0) {
     const core = loaded.filter(({ suite }) => suite.core)
-    if (core.length > 0) return core
+    if (core.length > 0) return judgeable(core)
     throw new EvalFailure(
       'CONFIGURATION',
       `no suite of the folder ${folder} has core: true; mark some, or name them with --suite`,
     )
   }
-  return all(
+  const found = await all(
     named.map(async (name) => {
       if (isPath(name)) return load(name)
       const found = loaded.find(({ suite }) => suite.name === name)
@@ -43,6 +46,19 @@ export async function loadCoreSuites(
       throw new EvalFailure('CONFIGURATION', `there is no suite ${name} in ${folder}: it has ${known}`)
     }),
   )
+  return judgeable(found)
+}
+
+/** Said before the first suite runs: the last one may be the one that asks a judge. */
+function judgeable(suites: LoadedSuite[]): LoadedSuite[] {
+  const judged = suites.filter(({ suite, options }) => needsJudge(suite) && options.judgeModel === undefined)
+  if (judged.length === 0) return suites
+  const names = judged.map(({ suite }) => suite.name).join(', ')
+  const ask = judged.length === 1 ? 'has a scorer that asks' : 'have scorers that ask'
+  throw new EvalFailure(
+    'CONFIGURATION',
+    `${names} ${ask} a judge: name its model with --judge-model (judgeModel in code)`,
+  )
 }
 
 /**
@@ -50,17 +66,17 @@ export async function loadCoreSuites(
  * @throws {EvalFailure} `CONFIGURATION` with everything that is wrong in any of their files, or when there is none
  */
 export async function loadSuites(
-  { folder, cwd }: Pick<CoreSuitesQuery, 'folder' | 'cwd'>,
+  { folder, models, cwd }: Pick<CoreSuitesQuery, 'folder' | 'models' | 'cwd'>,
   deps: { readonly fetch: typeof globalThis.fetch },
 ): Promise<LoadedSuite[]> {
   const files = (await filesOf(resolve(cwd, folder), folder)).map((file) => join(folder, file))
-  return all(files.map(loaderFrom(cwd, deps)))
+  return all(files.map(loaderFrom(cwd, deps, models)))
 }
 
 const loaderFrom =
-  (cwd: string, deps: { readonly fetch: typeof globalThis.fetch }) =>
+  (cwd: string, deps: { readonly fetch: typeof globalThis.fetch }, models: CoreSuitesQuery['models'] = {}) =>
   (path: string): Promise<LoadedSuite> =>
-    loadSuite({ suite: relative('', resolve(cwd, path)) }, deps)
+    loadSuite({ ...models, suite: relative('', resolve(cwd, path)) }, deps)
 
 const isPath = (name: string): boolean => MANIFEST.test(name)
 

@@ -31,6 +31,8 @@ export interface EvalRun {
   /** The dataset's name. */
   readonly dataset?: string
   readonly datasetDigest?: string
+  /** Of the suite's file as it was. */
+  readonly manifestDigest?: string
   readonly prompts: Readonly<Record<string, EvalRunPrompt>>
   readonly fingerprint?: string
   readonly aliasChain: readonly string[]
@@ -86,6 +88,7 @@ export function readEvalRun(run: LoggedRun): EvalRun {
     ...said('suite', params.suite),
     ...said('dataset', params.dataset),
     ...said('datasetDigest', params.dataset_digest),
+    ...said('manifestDigest', params.manifest_digest),
     prompts,
     ...said('fingerprint', params.fingerprint),
     aliasChain: params.alias_chain ? params.alias_chain.split(',') : [],

@@ -27,11 +27,21 @@ export interface Freshness {
   readonly now: number
 }
 
+/** What a run must have been made with. */
+export interface Conditions {
+  /** Of the suite's file: with other scorers or rules it is another suite. A run that does not say it is believed. */
+  readonly manifestDigest?: string | undefined
+  readonly model?: string | undefined
+  readonly judgeModel?: string | undefined
+}
+
 export interface EvidenceQuery extends Freshness {
   /** MLflow experiment of the runs. */
   readonly experiment: string
   readonly suite: Pick<JudgedSuite, 'suite' | 'dataset'>
   readonly of: JudgedVersion
+  /** How the suite is run now; what is not said is not asked for. */
+  readonly as?: Conditions | undefined
   /** The number must be the same, too: what a move takes. Default: the text alone. */
   readonly byNumber?: boolean
 }
@@ -42,7 +52,7 @@ export interface EvidenceQuery extends Freshness {
  */
 export async function findEvidence(
   tracking: Pick<Tracking, 'findRuns'>,
-  { experiment, suite, of, freshSince, now, byNumber = false }: EvidenceQuery,
+  { experiment, suite, of, freshSince, now, as, byNumber = false }: EvidenceQuery,
 ): Promise<Evidence> {
   const { name, version, digest } = of
   let newest: string | undefined
@@ -56,7 +66,7 @@ export async function findEvidence(
     const problem =
       byNumber && run.prompts[name]?.version !== version
         ? `it judged this text as v${run.prompts[name]?.version}`
-        : whyNotUsable(run, { datasetDigest: suite.dataset.digest, freshSince, now })
+        : (whyNotUsable(run, { datasetDigest: suite.dataset.digest, freshSince, now }) ?? whyUnlike(run, as))
     if (problem === undefined) return { run }
     newest ??= `run ${run.id}: ${problem}`
     // They come by their end: what is left is older, and those without an end are under way.
@@ -90,6 +100,21 @@ export function whyNotUsable(
   if ((run.endedAt ?? 0) > now + MAX_SKEW_MS)
     return `it says that it ended at ${isoTime(run.endedAt ?? 0)}, which is still to come`
   if ((run.endedAt ?? 0) < freshSince) return `it is stale: it ended at ${isoTime(run.endedAt ?? 0)}`
+  return undefined
+}
+
+/** Why a run was made with something else than it would be now. */
+function whyUnlike(run: EvalRun, { manifestDigest, model, judgeModel }: Conditions = {}): string | undefined {
+  if (
+    manifestDigest !== undefined &&
+    run.manifestDigest !== undefined &&
+    run.manifestDigest !== manifestDigest
+  )
+    return 'the file of its suite was another one (manifest_digest): with other scorers or rules it is another suite'
+  if (model !== undefined && run.model !== model)
+    return `model ${run.model ?? 'not said'} answered, and not ${model}`
+  if (judgeModel !== undefined && run.judgeModel !== judgeModel)
+    return `model ${run.judgeModel ?? 'not said'} judged it, and not ${judgeModel}`
   return undefined
 }
 

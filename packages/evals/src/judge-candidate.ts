@@ -3,6 +3,7 @@ import { findEvidence, type JudgedVersion, whyNotUsable } from './evidence.ts'
 import { type JudgedRun, judgeSuite, type SuiteQuestion } from './judge-suite.ts'
 import type { LoadedSuite } from './load-suite.ts'
 import { type EvalDeps, runSuite } from './run-eval.ts'
+import { judgeModelOf } from './run-record.ts'
 
 export interface JudgeQuestion extends SuiteQuestion {
   readonly suite: LoadedSuite
@@ -39,7 +40,9 @@ async function evidenceOf(
   const byNumber = of === candidate
   const { experiment, tracking } = evals
   const now = evals.now()
-  const found = await findEvidence(tracking, { experiment, suite, of, freshSince, now, byNumber })
+  const { manifestDigest, options } = suite
+  const as = { manifestDigest, model: options.model, judgeModel: judgeModelOf(suite) }
+  const found = await findEvidence(tracking, { experiment, suite, of, freshSince, now, as, byNumber })
   if (!('missing' in found) || !mayRun) return found
   onLine?.(`${suite.suite.name}: running it on ${of.name} v${of.version} (${chain[0]}); ${found.missing}`)
   const report = await runSuite({ ...suite, promptAlias: chain }, evals)

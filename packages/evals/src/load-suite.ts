@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseAliasChain } from './aliases.ts'
+import { digestOfManifest } from './code-digest.ts'
 import { type Dataset, parseDataset } from './dataset.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { parseSuite, type Suite } from './suite.ts'
@@ -36,6 +37,8 @@ export interface LoadedSuite {
   readonly target: LoadedTarget
   readonly gates: Suite['gates']
   readonly promptAlias: readonly string[]
+  /** SHA-256 of the manifest as it is written; absent when it is no file. */
+  readonly manifestDigest?: string
 }
 
 /**
@@ -51,14 +54,16 @@ export async function loadSuite(
     throw new EvalFailure('CONFIGURATION', `a pass threshold is a number from 0 to 1, not ${passThreshold}`)
   }
   const promptAlias = parseAliasChain(options.promptAlias ?? 'production')
-  const parsed = parseSuite(await readText(options.suite, 'suite'), options.suite)
+  const manifest = await readText(options.suite, 'suite')
+  const parsed = parseSuite(manifest, options.suite)
   const suite = withLimits(await withModules(parsed), options)
   const path = options.dataset === undefined ? suite.dataset : resolve(options.dataset)
   const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
   const target = await loadTarget(suite, deps)
   const [main, ...others] = suite.gates
   const threshold = passThreshold ?? main.threshold
-  return { options, suite, dataset, target, gates: [{ ...main, threshold }, ...others], promptAlias }
+  const gates: Suite['gates'] = [{ ...main, threshold }, ...others]
+  return { options, suite, dataset, target, gates, promptAlias, manifestDigest: digestOfManifest(manifest) }
 }
 
 /** The suite with the scorers that stand in modules of their own. */

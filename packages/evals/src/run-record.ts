@@ -44,6 +44,7 @@ export function baseParams(loaded: LoadedSuite, setup: RunSetup = {}): Record<st
     suite: suite.name,
     dataset: dataset.name,
     dataset_digest: dataset.digest,
+    ...(loaded.manifestDigest === undefined ? {} : { manifest_digest: loaded.manifestDigest }),
     target: withoutCredentials(suite.target),
     trials: String(suite.trials),
     estimand: suite.estimand,

@@ -12,7 +12,7 @@ interface GuardFlags extends RegistryFlags {
   readonly metric?: string
   readonly margin: number
   readonly experiment: string
-  readonly interval: number
+  readonly interval?: number
   readonly once?: true
 }
 
@@ -28,7 +28,7 @@ export const guard = (io: Io): Command =>
     .option('--metric <name>', 'judge by this metric: observations from 0 to 1, more is better')
     .option('--margin <difference>', 'let a version be this much worse, above 0 and below 1', share, 0.05)
     .option('--experiment <name>', 'read what apps log to this MLflow experiment', LIVE_EXPERIMENT)
-    .option('--interval <time>', 'ask this often', duration('--interval'), 60)
+    .option('--interval <time>', 'ask this often (default: 60s)', duration('--interval'))
     .option('--once', 'ask once, and end')
     .addHelpText(
       'after',
@@ -56,7 +56,7 @@ export const guard = (io: Io): Command =>
       const end = await guardRollout(
         {
           ...{ name, alias, metric, margin, experiment, once: once === true },
-          intervalMs: flags.interval * 1000,
+          intervalMs: (flags.interval ?? 60) * 1000,
           signal: stop.signal,
           onLook: (look) => say(io, flags, name, look),
           onTrouble: (message) => io.err.write(`WARN  ${oneLine(message)}; it goes on\n`),

@@ -21,6 +21,8 @@ interface PromoteFlags extends RegistryFlags {
   readonly to: string
   readonly evals: string
   readonly suite?: readonly string[]
+  readonly model?: string
+  readonly judgeModel?: string
   readonly maxAge?: number
   readonly rerun?: true
   readonly run: boolean
@@ -43,6 +45,8 @@ export const promoteCommand = (io: Io): Command =>
     .option('--to <alias>', 'give it this alias', aliasName('--to'), 'production')
     .option('--evals <folder>', 'judge by the suites of this folder that say core: true', 'evals')
     .option('--suite <name...>', 'judge by these instead: names in the folder, or manifests')
+    .option('--model <name>', "run suites with this model for the target (default: the target's own)")
+    .option('--judge-model <name>', 'ask this model where a suite has a judge')
     .option(
       '--max-age <time>',
       "take runs that are at most this old, such as 12h (default: the policy's, else 24h)",
@@ -68,11 +72,12 @@ export const promoteCommand = (io: Io): Command =>
         throw new CliError('--force needs --reason: the history keeps why no evidence was asked for')
       // Before anything is moved: a report that cannot be written must not come after it.
       if (flags.markdown !== undefined) await writeReport(io, flags.markdown, '')
+      const models = { model: flags.model, judgeModel: flags.judgeModel }
       const stop = new AbortController()
       void io.untilStopped().then(() => stop.abort())
       const suites = flags.force
         ? []
-        : await loadCoreSuites({ folder: flags.evals, named: flags.suite, cwd: io.cwd }, { fetch })
+        : await loadCoreSuites({ folder: flags.evals, named: flags.suite, models, cwd: io.cwd }, { fetch })
       const deps = createPromoteDeps({
         trackingUri: flags.trackingUri,
         env: io.env,

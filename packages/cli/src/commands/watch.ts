@@ -11,8 +11,10 @@ interface WatchFlags extends RegistryFlags {
   readonly to: string
   readonly evals: string
   readonly suite?: readonly string[]
+  readonly model?: string
+  readonly judgeModel?: string
   readonly maxAge?: number
-  readonly interval: number
+  readonly interval?: number
   readonly promote?: true
   readonly once?: true
 }
@@ -34,8 +36,14 @@ export const watchCommand = (io: Io): Command =>
     )
     .option('--evals <folder>', 'judge by the suites of this folder that say core: true', 'evals')
     .option('--suite <name...>', 'judge by these instead: names in the folder, or manifests')
+    .option('--model <name>', "run suites with this model for the target (default: the target's own)")
+    .option('--judge-model <name>', 'ask this model where a suite has a judge')
     .option('--max-age <time>', 'let a run of this age still count (default: 24h)', duration('--max-age'))
-    .option('--interval <time>', 'ask this often, beside what the registry tells', duration('--interval'), 30)
+    .option(
+      '--interval <time>',
+      'ask this often, beside what the registry tells (default: 30s)',
+      duration('--interval'),
+    )
     .option('--promote', 'give a candidate that passes the alias of --to')
     .option('--once', 'judge what waits now, and end')
     .addHelpText(
@@ -45,7 +53,11 @@ export const watchCommand = (io: Io): Command =>
     .action(async (flags: WatchFlags) => {
       const { alias, to } = flags
       if (alias === to) throw new CliError(`--alias and --to are both ${to}`)
-      const suites = await loadCoreSuites({ folder: flags.evals, named: flags.suite, cwd: io.cwd }, { fetch })
+      const models = { model: flags.model, judgeModel: flags.judgeModel }
+      const suites = await loadCoreSuites(
+        { folder: flags.evals, named: flags.suite, models, cwd: io.cwd },
+        { fetch },
+      )
       const stop = new AbortController()
       void io.untilStopped().then(() => stop.abort())
       const deps = createPromoteDeps({
@@ -62,7 +74,7 @@ export const watchCommand = (io: Io): Command =>
         {
           ...{ suites, alias, to, promote: flags.promote === true, once: flags.once === true },
           maxAgeMs: flags.maxAge === undefined ? undefined : flags.maxAge * 1000,
-          intervalMs: flags.interval * 1000,
+          intervalMs: (flags.interval ?? 30) * 1000,
           signal: stop.signal,
           onEvent: (event) => say(io, flags, event),
         },
