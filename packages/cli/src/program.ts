@@ -20,6 +20,7 @@ import { resolve } from './commands/resolve.ts'
 import { restore } from './commands/restore.ts'
 import { rollback } from './commands/rollback.ts'
 import { rollout } from './commands/rollout.ts'
+import { schema } from './commands/schema.ts'
 import { serve } from './commands/serve.ts'
 import { show } from './commands/show.ts'
 import { snapshot } from './commands/snapshot.ts'
@@ -58,6 +59,7 @@ const COMMANDS = [
     watchCommand,
     guard,
     generate,
+    schema,
   ],
   ...[token, policy, whoami, backup, restore],
 ]

@@ -7,22 +7,36 @@ import type { BoundScorer } from './scorers/define-scorer.ts'
 import { type Issue, parseSource, readAs, refuse, type SourceFile, withoutMark } from './source-file.ts'
 import type { TargetCase } from './target.ts'
 
-const Case = z.strictObject({
+/** One case as it is written. */
+export const CaseSource = z.strictObject({
   id: z
     .string()
     .regex(/^[a-z0-9-]+$/, 'must be lower-case letters, digits and hyphens')
-    .max(64),
-  input: z.string().optional(),
-  turns: z.array(z.string()).min(1).max(100).optional(),
-  context: z.record(z.string(), z.json()).optional(),
-  expected: z.record(z.string(), z.json()).optional(),
-  seed: z.record(z.string(), z.json()).optional(),
-  tags: z.array(z.string().min(1)).optional(),
-  weight: z.number().positive().optional(),
-  cluster: z.string().min(1).optional(),
+    .max(64)
+    .describe('Unique, and stable: runs are paired by it'),
+  input: z.string().optional().describe("The user's message; of a conversation write turns instead"),
+  turns: z
+    .array(z.string())
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('What the user says, turn by turn; the last answer is judged'),
+  context: z.record(z.string(), z.json()).optional().describe('Further data for the target'),
+  expected: z.record(z.string(), z.json()).optional().describe('What the scorers of the suite read'),
+  seed: z
+    .record(z.string(), z.json())
+    .optional()
+    .describe("What the target's world holds before the first turn"),
+  tags: z.array(z.string().min(1)).optional().describe('Slices: none may drop by more than the margin'),
+  weight: z.number().positive().optional().describe('In means and rates; default 1'),
+  cluster: z.string().min(1).optional().describe('Cases that depend on each other share one, and count once'),
 })
-const Cases = z.array(Case).min(1, 'must have at least one case')
-const Document = z.strictObject({ description: z.string().optional(), cases: Cases })
+const Cases = z.array(CaseSource).min(1, 'must have at least one case')
+const Document = z.strictObject({
+  $schema: z.string().optional(),
+  description: z.string().optional(),
+  cases: Cases,
+})
 
 /** One golden case: `input` or `turns`, never both. `expected` is what the suite's scorers read. */
 export interface Case extends TargetCase {
@@ -71,7 +85,7 @@ export async function parseDataset(
   }
 }
 
-type ParsedCase = z.infer<typeof Case>
+type ParsedCase = z.infer<typeof CaseSource>
 
 function repeatedIds(cases: readonly ParsedCase[], at: readonly PropertyKey[]): Issue[] {
   const seen = new Map<string, number>()
@@ -91,12 +105,13 @@ function caseIssues(
 ): Issue[] {
   const { input, turns, expected = {} } = testCase
   const known = new Set(scorers.flatMap(({ expects }) => expects ?? []))
+  const readsAll = scorers.some((scorer) => scorer.readsAll)
   const issues: Issue[] = []
   if ((input === undefined) === (turns === undefined)) {
     issues.push({ path: at, message: 'must have either input or turns' })
   }
   for (const key of Object.keys(expected)) {
-    if (known.has(key)) continue
+    if (readsAll || known.has(key)) continue
     const message = `no scorer of this suite reads it; they read ${[...known].join(', ') || 'nothing'}`
     issues.push({ path: [...at, 'expected', key], message })
   }

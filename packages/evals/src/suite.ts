@@ -114,6 +114,11 @@ function readGates(source: SourceFile, common: Common, scorers: readonly BoundSc
   const issues: Issue[] = []
   if ((gates === undefined) === (threshold === undefined))
     issues.push({ path: [gates ? 'gates' : 'threshold'], message: 'must have either threshold or gates' })
+  // Defaults fill these in, so that only what is written tells.
+  const written = Object.keys(source.value ?? {})
+  if (gates)
+    for (const key of ['metric', 'direction', 'margin'].filter((one) => written.includes(one)))
+      issues.push({ path: [key], message: 'belongs to a lone threshold; of gates each has its own' })
   const [first, ...more]: Gate[] = gates ?? [{ metric, direction, threshold: threshold ?? 0, margin }]
   for (const [i, gate] of [first as Gate, ...more].entries())
     if (!metrics.includes(gate.metric))

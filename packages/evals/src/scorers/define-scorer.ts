@@ -24,6 +24,8 @@ export interface BoundScorer {
   readonly kind: string
   /** The key of a case's `expected` that it reads; absent when the suite says it all. */
   readonly expects?: string | undefined
+  /** It is given `expected` whole: no key of it is unread. */
+  readonly readsAll?: boolean
   /** It asks a judge by this prompt: there is nothing to run without it, and without a model. */
   readonly judgePrompt?: string | undefined
   /**
@@ -42,6 +44,8 @@ export interface ScorerKind {
   readonly kind: string
   /** What a suite may say of it. */
   readonly options: z.ZodObject
+  /** The key of a case's `expected` that it reads, and what may stand there; absent when its options name one. */
+  readonly expects?: { readonly key: string; readonly schema: z.ZodType }
   /** Reads a suite's options for it; issues are paths from the options. */
   bind(options: unknown): BoundScorer | readonly Issue[]
 }
@@ -74,6 +78,7 @@ export function defineScorer<Options, Expected>(definition: Definition<Options, 
   return {
     kind,
     options,
+    expects,
     bind(given) {
       const parsed = options.safeParse(given)
       if (!parsed.success) return issuesOf(parsed.error)

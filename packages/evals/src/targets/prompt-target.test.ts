@@ -1,10 +1,11 @@
-import { createTestRegistry, type TestRegistry } from '@promptkeep/client/testing'
+import { createTestRegistry } from '@promptkeep/client/testing'
 import { describe, expect, it } from 'vitest'
 import { createPromptTarget } from './prompt-target.ts'
 
 /** Answers with what no scripted endpoint says. */
 async function ask(choice: object, more: object = {}, turns: readonly string[] = ['hi']) {
-  const registry: TestRegistry = createTestRegistry({ prompts: { greeting: 'Greet.' } })
+  const registry = createTestRegistry()
+  await registry.set('greeting', 'Greet.')
   const fetch = async () => Response.json({ choices: [choice], ...more })
   const endpoint = { url: 'http://model/v1', apiKey: 'key', shown: 'http://model/v1' }
   const target = createPromptTarget(
