@@ -33,7 +33,7 @@ export function htmlReport(input: ReportInput): string {
 <body>
 <header>
 <h1>${title}</h1>
-<p class="soft">${sumOf(reports)}${madeAt === undefined ? undefined : html` · <time datetime="${new Date(madeAt).toISOString()}">${when(madeAt)}</time>`}</p>
+<p class="soft">${sumOf(input)}${madeAt === undefined ? undefined : html` · <time datetime="${new Date(madeAt).toISOString()}">${when(madeAt)}</time>`}</p>
 ${reports.length > 1 ? contents(reports) : undefined}
 </header>
 <main>
@@ -60,11 +60,13 @@ const SIGNS: Readonly<Record<string, string>> = {
   shard: '–',
 }
 
-function sumOf(reports: readonly EvalReport[]): string {
+function sumOf({ reports, comparisons = [], trends = [] }: ReportInput): string {
   const counts = new Map<string, number>()
   for (const { verdict } of reports) counts.set(verdict, (counts.get(verdict) ?? 0) + 1)
   const parts = [...counts].map(([verdict, count]) => `${count} ${verdict.replace('-', ' ')}`)
-  return parts.length === 0 ? 'Nothing was run.' : `Suites: ${parts.join(', ')}`
+  if (parts.length > 0) return `Suites: ${parts.join(', ')}`
+  // Of runs that are only looked at nothing was run.
+  return comparisons.length + trends.length > 0 ? 'From runs in MLflow' : 'Nothing was run.'
 }
 
 const contents = (reports: readonly EvalReport[]): Markup =>
