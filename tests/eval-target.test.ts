@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createRegistry } from '@promptkeep/client'
 import { createAdmin } from '@promptkeep/client/admin'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { parse } from 'yaml'
+import { FAULTS, readSeed } from '../apps/assistant/src/eval-seed.ts'
 import { chat } from '../apps/assistant/src/eval-target.ts'
 import { PROMPT_DEFAULTS } from '../apps/assistant/src/prompt-defaults.ts'
 import { openTargetWithStores } from './support/assistant-stores.ts'
@@ -273,6 +276,23 @@ describe('what a case plants', () => {
     const { error, output } = await target.run({ id: 'bad', input: 'hello', seed }, options('s1'))
     expect(error).toEqual({ kind: 'configuration', message: expect.stringContaining(`case bad: ${says}`) })
     expect(output).toBe('')
+    expect(await rows()).toBe(0)
+  })
+
+  it('is documented with an example that can be planted', async () => {
+    const docs = await readFile(new URL('../docs/assistant.md', import.meta.url), 'utf8')
+    const example = /```yaml\n(seed:[\s\S]*?)```/.exec(docs)?.[1] ?? ''
+    const { seed } = parse(example) as { seed: Record<string, unknown> }
+    expect(Object.keys(readSeed(seed)).sort()).toEqual(
+      ['conversation', 'fail', 'memories', 'now', 'other_memories', 'weather'].sort(),
+    )
+    for (const [tool, faults] of Object.entries(FAULTS)) {
+      expect(docs).toContain(`\`${tool}\``)
+      for (const fault of faults) expect(docs).toContain(`| \`${fault}\` |`)
+    }
+    const { target, rows } = await openWithStores()
+    const { error } = await target.run({ id: 'docs', input: 'hello', seed }, options('s1'))
+    expect(error).toBeUndefined()
     expect(await rows()).toBe(0)
   })
 
