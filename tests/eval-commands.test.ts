@@ -17,6 +17,7 @@ import {
   TOPICS,
 } from './support/promotion.ts'
 import { startRegistry } from './support/registry.ts'
+import { startTokenRegistry } from './support/token-registry.ts'
 
 interface Server {
   readonly url: string
@@ -419,6 +420,29 @@ describe('every way in which trend, compare and check cannot tell', () => {
     },
     60_000,
   )
+
+  it('a server that wants a token: without one, and with a wrong one', async () => {
+    const guarded = await startTokenRegistry()
+    try {
+      for (const token of [undefined, 'pk_wrong'])
+        for (const args of [
+          ['trend'],
+          ['compare', 'latest', 'previous', '--suite', 'tone'],
+          ['check', 'tone'],
+        ]) {
+          const env = { MLFLOW_TRACKING_URI: guarded.url, ...(token && { MLFLOW_TRACKING_TOKEN: token }) }
+          const { code, out, err } = await promptkeep(folder.cwd, env, args)
+          expect({ args, code, out }).toEqual({ args, code: 2, out: '' })
+          expect(err).toMatch(/MLFLOW_TRACKING_TOKEN/)
+        }
+      const reader = { MLFLOW_TRACKING_URI: guarded.url, MLFLOW_TRACKING_TOKEN: guarded.tokens.reader }
+      expect(await promptkeep(folder.cwd, reader, ['trend'])).toMatchObject({
+        err: expect.stringContaining('there are no runs'),
+      })
+    } finally {
+      await guarded.stop()
+    }
+  })
 
   it.each([
     { args: ['trend'] },

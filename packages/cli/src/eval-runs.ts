@@ -1,3 +1,4 @@
+import { hasCode } from '@promptkeep/client'
 import { EvalFailure, openEvalRuns } from '@promptkeep/evals'
 import { CliError } from './cli-error.ts'
 import type { Io } from './io.ts'
@@ -29,6 +30,8 @@ export async function withEvalRuns<T>(
 export function explained(error: unknown, trackingUri: string | undefined): unknown {
   if (!(error instanceof EvalFailure)) return error
   const given = trackingUri === undefined ? 'MLFLOW_TRACKING_URI' : '--tracking-uri'
+  // What the server refused says itself what to do about tokens.
+  if (hasCode(error.cause, 'UNAUTHENTICATED', 'FORBIDDEN')) return error.cause
   if (error.code === 'CONFIGURATION')
     return new CliError(error.message.replace(/^trackingUri\b/, given), { cause: error })
   if (error.code !== 'INFRASTRUCTURE') return error
