@@ -1,7 +1,7 @@
 /** As `process.env`. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** The variables that tokens of one role are read from. Without one, `MLFLOW_TRACKING_TOKEN` is everybody's. */
+/** The variables that tokens of one role are read from. Without one, `MLFLOW_TRACKING_TOKEN` is everybody's; without that, the other role's. */
 export const EVALUATOR_TOKEN = 'PROMPTKEEP_EVALUATOR_TOKEN'
 export const PROMOTER_TOKEN = 'PROMPTKEEP_PROMOTER_TOKEN'
 
@@ -14,11 +14,19 @@ export function asRole(
   { trackingUri, env }: { readonly trackingUri: string; readonly env: Env },
 ): { readonly trackingUri: string; readonly env: Env } {
   const { [EVALUATOR_TOKEN]: evaluator, [PROMOTER_TOKEN]: promoter, ...rest } = env
-  const token = role === EVALUATOR_TOKEN ? evaluator : promoter
+  const [own, others] = role === EVALUATOR_TOKEN ? [evaluator, promoter] : [promoter, evaluator]
+  // Both roles may read: where one token is all there is, it does for that, and what it may not do is refused by the server.
+  const token = own || (isNobody(trackingUri, rest) ? others : undefined)
   if (!token) return { trackingUri, env: rest }
-  const { MLFLOW_TRACKING_USERNAME: _, MLFLOW_TRACKING_PASSWORD: __, ...others } = rest
-  return { trackingUri: withoutUser(trackingUri), env: { ...others, MLFLOW_TRACKING_TOKEN: token } }
+  const { MLFLOW_TRACKING_USERNAME: _, MLFLOW_TRACKING_PASSWORD: __, ...kept } = rest
+  return { trackingUri: withoutUser(trackingUri), env: { ...kept, MLFLOW_TRACKING_TOKEN: token } }
 }
+
+/** No credentials of any role's. */
+const isNobody = (trackingUri: string, env: Env): boolean =>
+  !env.MLFLOW_TRACKING_TOKEN &&
+  !env.MLFLOW_TRACKING_USERNAME &&
+  (!URL.canParse(trackingUri) || new URL(trackingUri).username === '')
 
 function withoutUser(trackingUri: string): string {
   if (!URL.canParse(trackingUri)) return trackingUri // refused by whoever connects
