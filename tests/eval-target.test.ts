@@ -159,7 +159,14 @@ describe('what a case plants', () => {
   })
 
   const bergen = {
-    ...{ name: 'Bergen', also: ['Bjørgvin'], state: 'Vestland', country: 'NO', utc_offset_hours: 2 },
+    ...{
+      name: 'Bergen',
+      also: ['Bjørgvin'],
+      state: 'Vestland',
+      state_code: 'VL',
+      country: 'NO',
+      utc_offset_hours: 2,
+    },
     now: { sky: 'light rain', celsius: 8, feels_like: 5 },
     days: [
       { sky: 'light rain', high: 9, low: 6, rain_percent: 90 },
@@ -171,6 +178,7 @@ describe('what a case plants', () => {
     { location: 'Bergen' },
     { location: 'bergen, NO' },
     { location: 'Bergen, Vestland' },
+    { location: 'Bergen, VL' },
     { location: 'Bjorgvin, Norway' },
   ])('is the weather of $location, on the day of the case', async ({ location }) => {
     const target = await open()
@@ -255,6 +263,11 @@ describe('what a case plants', () => {
       says: 'seed.memories.0: unknown key when; there are content, type, importance, confidence, days_ago',
     },
     { rule: 'a type', seed: { memories: [{ content: 'x', type: 'wish' }] }, says: 'seed.memories.0.type' },
+    {
+      rule: 'a place without a country',
+      seed: { weather: [{ name: 'Oslo' }] },
+      says: 'seed.weather.0.country',
+    },
     { rule: 'a time', seed: { now: 'tomorrow' }, says: 'seed.now' },
     {
       rule: 'a tool that cannot fail',
@@ -277,6 +290,16 @@ describe('what a case plants', () => {
     expect(error).toEqual({ kind: 'configuration', message: expect.stringContaining(`case bad: ${says}`) })
     expect(output).toBe('')
     expect(await rows()).toBe(0)
+  })
+
+  it('is as strict about what it says of its user', async () => {
+    const target = await open()
+    const { error } = await target.run(
+      { id: 'bad', input: 'hello', context: { onbarded: true } },
+      options('s1'),
+    )
+    const message = 'case bad: context: unknown key onbarded; there are onboarded'
+    expect(error).toEqual({ kind: 'configuration', message })
   })
 
   it('is documented with an example that can be planted', async () => {

@@ -35,6 +35,8 @@ const Place = exactly({
   /** Other names that people write, such as those of other languages. */
   also: z.array(text).default([]),
   state: text.optional(),
+  /** As people abbreviate it: `OR`. */
+  state_code: text.optional(),
   country: z.string().regex(/^[A-Z]{2}$/, 'must be two capital letters, as ISO 3166 has them'),
   utc_offset_hours: z.number().min(-12).max(14).default(0),
   now: exactly({
@@ -55,7 +57,7 @@ export const FAULTS = {
   save_memory_tool: ['down', 'slow', 'garbage', 'busy'],
   delete_memory_tool: ['down', 'slow', 'garbage'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
-export type FaultyTool = keyof typeof FAULTS
+type FaultyTool = keyof typeof FAULTS
 
 const tools = Object.keys(FAULTS) as FaultyTool[]
 const Fault = exactly({
@@ -95,13 +97,19 @@ export type SeedMemory = z.output<typeof SeedMemory>
 export type WeatherPlace = z.output<typeof Place>
 export type Fault = z.output<typeof Fault>
 
+const Context = exactly({ onboarded: z.boolean().optional() })
+
 /** @throws {SeedError} Everything that is wrong, and what is allowed. */
-export function readSeed(given: Readonly<Record<string, unknown>>): Seed {
-  const parsed = SeedOfCase.safeParse(given)
+export const readSeed = (given: Readonly<Record<string, unknown>>): Seed => read('seed', SeedOfCase, given)
+
+/** What a case says of its user: `onboarded` when they are known already. @throws {SeedError} */
+export const readContext = (given: Readonly<Record<string, unknown>>): z.output<typeof Context> =>
+  read('context', Context, given)
+
+function read<Shape extends z.ZodType>(what: string, shape: Shape, given: unknown): z.output<Shape> {
+  const parsed = shape.safeParse(given)
   if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map(
-    ({ path, message }) => `${['seed', ...path].join('.')}: ${message}`,
-  )
+  const problems = parsed.error.issues.map(({ path, message }) => `${[what, ...path].join('.')}: ${message}`)
   throw new SeedError(problems.join('; '))
 }
 

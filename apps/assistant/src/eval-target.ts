@@ -6,7 +6,7 @@ import { APIError } from 'openai'
 import { type Assistant, createAssistant } from './assistant.ts'
 import { type ChatOutcome, ChatRefusal } from './chat-types.ts'
 import { readConfig } from './config.ts'
-import { readSeed, type Seed, SeedError } from './eval-seed.ts'
+import { readContext, readSeed, type Seed, SeedError } from './eval-seed.ts'
 import { createEvalWorlds, type EvalWorlds, neighbourOf } from './eval-worlds.ts'
 
 /**
@@ -39,8 +39,9 @@ export function createChatTarget(assistant: Assistant, worlds: EvalWorlds, newId
     const { tenant } = options
     try {
       const seed = readSeed(testCase.seed ?? {})
+      const { onboarded = false } = readContext(testCase.context ?? {})
       await worlds.enter(tenant, seed)
-      if (testCase.context?.onboarded === true) await assistant.users.endOnboarding(tenant)
+      if (onboarded) await assistant.users.endOnboarding(tenant)
       const begun = await plantConversation(assistant, tenant, seed)
       return await runCase(assistant, testCase, options, newId, begun)
     } catch (error) {

@@ -49,12 +49,13 @@ export function untilAborted(signal: AbortSignal | undefined): Promise<never> {
   })
 }
 
-/** "Köln", "koln, DE", "Springfield, Illinois, US": a name, then parts that must all fit. */
-function isCalled({ name, also, state = '', country }: WeatherPlace, query: string): boolean {
+/** "Köln", "koln, DE", "Springfield, Illinois, US", "Springfield, IL": a name, then parts that must all fit. */
+function isCalled(place: WeatherPlace, query: string): boolean {
+  const { name, also, state = '', state_code = '', country } = place
   const [asked = '', ...region] = query.split(',').map(plain)
   return (
     [name, ...also].some((known) => plain(known) === asked) &&
-    region.every((part) => [plain(state), plain(country)].includes(part))
+    region.every((part) => [state, state_code, country].map(plain).includes(part))
   )
 }
 
