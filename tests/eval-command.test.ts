@@ -200,8 +200,9 @@ describe('promptkeep eval on our server', () => {
     onTestFinished(() => {
       target.onMessage = () => undefined
     })
-    const { code, out } = await run([], { untilStopped: () => stopped })
+    const { code, out, err } = await run([], { untilStopped: () => stopped })
     expect(code).toBe(2)
+    expect(err).toContain('Go on with what is left: the same command with --resume\n')
     expect(out).toContain('content: INVALID\n  ! interrupted\n')
     expect(out).toContain('2: 1 passed, 0 failed, 0 errors, 1 not run')
     expect(out).toMatch(/\n2 suites: 0 passed, 0 failed, 1 without a verdict, 1 not run\n$/)

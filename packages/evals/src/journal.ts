@@ -116,9 +116,15 @@ export async function findJournal(
   let last: Journal | undefined
   for (const path of await journalsOf(folder, of)) {
     const journal = await readJournal(path, cases)
-    if (!last || journal.header.startedAt >= last.header.startedAt) last = journal
+    if (!last || isLater(journal, last)) last = journal
   }
   return last
+}
+
+/** A run that is gone on with keeps its start: of two journals of one, the fuller counts. */
+function isLater(one: Journal, other: Journal): boolean {
+  const apart = one.header.startedAt - other.header.startedAt
+  return apart !== 0 ? apart > 0 : one.report !== undefined || one.results.size > other.results.size
 }
 
 /** When a journal's run started; later than any that is read when it cannot be. */

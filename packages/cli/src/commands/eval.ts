@@ -136,7 +136,7 @@ export const evalCommand = (io: Io): Command =>
       })
       await writeReports(io, flags, { reports: reportsOf(outcomes) })
       say(io, flags, outcomes, suites.length)
-      if (stop.signal.aborted) io.err.write('Go on with what is left: the same command with --resume\n')
+      if (outcomes.some(isBroken)) io.err.write('Go on with what is left: the same command with --resume\n')
     })
 
 function openDeps(
@@ -295,6 +295,13 @@ async function runAll({ suites, run, onOutcome, signal }: Batch): Promise<Outcom
   }
   return outcomes
 }
+
+/** A run that ended before its last trial was judged. */
+const isBroken = (outcome: Outcome): boolean =>
+  'report' in outcome &&
+  outcome.report.cases.some(
+    ({ status, error }) => status === 'not-run' || (error !== undefined && error.kind !== 'target'),
+  )
 
 const isNotConcerned = (outcome: Outcome | undefined): boolean =>
   outcome !== undefined && 'report' in outcome && outcome.report.verdict === 'not-concerned'
