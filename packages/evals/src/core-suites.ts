@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path'
 import { EvalFailure, messageOf } from './errors.ts'
 import { type EvalOptions, type LoadedSuite, loadSuite } from './load-suite.ts'
 import { needsJudge } from './scorers/define-scorer.ts'
+import { isSuiteFile } from './suite-files.ts'
 
 export interface CoreSuitesQuery {
   /** Folder of manifests. */
@@ -15,8 +16,6 @@ export interface CoreSuitesQuery {
   readonly cwd: string
 }
 
-const MANIFEST = /\.ya?ml$/
-
 /**
  * The suites that every candidate is judged by, read and checked.
  * @returns Those of the folder with `core: true`, by name of their file; or those that are named, in that order.
@@ -27,7 +26,7 @@ export async function loadCoreSuites(
   deps: { readonly fetch: typeof globalThis.fetch },
 ): Promise<LoadedSuite[]> {
   const load = loaderFrom(cwd, deps, models)
-  if (named.length > 0 && named.every(isPath)) return judgeable(await all(named.map(load)))
+  if (named.length > 0 && named.every(isSuiteFile)) return judgeable(await all(named.map(load)))
   const loaded = await loadSuites({ folder, models, cwd }, deps)
   if (named.length === 0) {
     const core = loaded.filter(({ suite }) => suite.core)
@@ -39,7 +38,7 @@ export async function loadCoreSuites(
   }
   const found = await all(
     named.map(async (name) => {
-      if (isPath(name)) return load(name)
+      if (isSuiteFile(name)) return load(name)
       const found = loaded.find(({ suite }) => suite.name === name)
       if (found) return found
       const known = loaded.map(({ suite }) => suite.name).join(', ')
@@ -78,8 +77,6 @@ const loaderFrom =
   (path: string): Promise<LoadedSuite> =>
     loadSuite({ ...models, suite: relative('', resolve(cwd, path)) }, deps)
 
-const isPath = (name: string): boolean => MANIFEST.test(name)
-
 async function filesOf(path: string, folder: string): Promise<string[]> {
   let names: string[]
   try {
@@ -90,9 +87,9 @@ async function filesOf(path: string, folder: string): Promise<string[]> {
       `the folder of suites ${folder} cannot be read: ${messageOf(error)}`,
     )
   }
-  const files = names.filter((name) => MANIFEST.test(name)).sort()
+  const files = names.filter(isSuiteFile).sort()
   if (files.length > 0) return files
-  throw new EvalFailure('CONFIGURATION', `the folder ${folder} holds no suites (.yaml files)`)
+  throw new EvalFailure('CONFIGURATION', `the folder ${folder} holds no suites (.yaml or .eval.ts files)`)
 }
 
 /** All problems at once: a slip in the last file should not show after the first was mended. */

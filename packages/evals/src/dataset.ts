@@ -69,6 +69,18 @@ export async function parseDataset(
 ): Promise<Dataset> {
   const source =
     extname(path).toLowerCase() === '.csv' ? parseCsv(withoutMark(text), path) : parseSource(text, path)
+  return checkDataset(source, scorers, { name: basename(path, extname(path)), path })
+}
+
+/**
+ * The same for cases from anywhere.
+ * @throws {SourceError}
+ */
+export async function checkDataset(
+  source: SourceFile,
+  scorers: readonly BoundScorer[],
+  of: Pick<Dataset, 'name' | 'path'>,
+): Promise<Dataset> {
   const bare = Array.isArray(source.value)
   const at = bare ? [] : ['cases']
   const cases = bare ? readAs(source, Cases) : readAs(source, Document).cases
@@ -77,12 +89,7 @@ export async function parseDataset(
     ...cases.flatMap((testCase, index) => caseIssues(testCase, scorers, [...at, index])),
   ]
   if (issues.length > 0) refuse(source, issues)
-  return {
-    name: basename(path, extname(path)),
-    path,
-    cases: cases as Case[],
-    digest: await digest(cases, source),
-  }
+  return { ...of, cases: cases as Case[], digest: await digest(cases, source) }
 }
 
 type ParsedCase = z.infer<typeof CaseSource>

@@ -20,6 +20,16 @@ export type { ChangedCase, MetricComparison } from './compared-cases.ts'
 export { type Conclusion, concludeEvals, exitCodeOf } from './conclusion.ts'
 export { type CoreSuitesQuery, loadCoreSuites, loadSuites } from './core-suites.ts'
 export type { Case, Dataset } from './dataset.ts'
+export {
+  type DefinedEval,
+  defineEval,
+  type EvalCase,
+  type EvalDefinition,
+  type EvalScore,
+  type EvalScorer,
+  type EvalScorerArgs,
+  type EvalScorerFunction,
+} from './define-eval.ts'
 export { EvalFailure, type EvalFailureCode, SourceError, type SourceProblem } from './errors.ts'
 export { createEvalDeps, type EvalDepsOptions, openEvalRuns } from './eval-deps.ts'
 export {
@@ -32,6 +42,7 @@ export {
   readScores,
   whyNotComparable,
 } from './eval-run.ts'
+export type { EvalTask, TaskAnswer, TaskContext } from './eval-task.ts'
 export { type Git, systemGit } from './git.ts'
 export { type GuardEnd, type GuardRun, guardRollout } from './guard-rollout.ts'
 export { createJudge, type JudgeDeps } from './judge.ts'
@@ -71,6 +82,8 @@ export type { Score, Scorer, ScorerArgs } from './scorers/scorer.ts'
 export type { Judge, JudgeOpinion, JudgeQuestion, JudgeUsage } from './scorers/services.ts'
 export { parseShard, type Shard } from './shard.ts'
 export type { Gate, Suite } from './suite.ts'
+export { findSuiteFiles } from './suite-files.ts'
+export type { PromptTarget } from './suite-manifest.ts'
 export { datasetSchema, type JsonSchema, suiteSchema } from './suite-schema.ts'
 export type * from './target.ts'
 export type * from './tracking-port.ts'

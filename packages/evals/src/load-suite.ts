@@ -2,14 +2,16 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseAliasChain } from './aliases.ts'
 import { digestOfManifest } from './code-digest.ts'
-import { type Dataset, parseDataset } from './dataset.ts'
+import { checkDataset, type Dataset, parseDataset } from './dataset.ts'
 import { EvalFailure, messageOf } from './errors.ts'
+import { type EvalFile, loadEvalFile } from './eval-file.ts'
 import { parseSuite, type Suite } from './suite.ts'
+import { isEvalFile } from './suite-files.ts'
 import { type LoadedTarget, loadTarget } from './targets/load-target.ts'
 
 /** What a run is asked for: a suite, and what to change of it for this once. */
 export interface EvalOptions {
-  /** Path of the manifest. */
+  /** Path of the manifest, or of a file `*.eval.ts`. */
   readonly suite: string
   /** Path of another dataset, from the working folder. */
   readonly dataset?: string | undefined
@@ -55,15 +57,35 @@ export async function loadSuite(
   }
   const promptAlias = parseAliasChain(options.promptAlias ?? 'production')
   const manifest = await readText(options.suite, 'suite')
-  const parsed = parseSuite(manifest, options.suite)
-  const suite = withLimits(await withModules(parsed), options)
-  const path = options.dataset === undefined ? suite.dataset : resolve(options.dataset)
-  const dataset = await parseDataset(await readText(path, 'dataset'), path, suite.scorers)
-  const target = await loadTarget(suite, deps)
+  const file = isEvalFile(options.suite)
+    ? await loadEvalFile(options.suite)
+    : await loadManifest(options.suite)
+  const suite = withLimits(await withModules(file.suite), options)
+  const dataset = await loadData(file, suite, options.dataset)
+  const target = await file.loadTarget(deps)
   const [main, ...others] = suite.gates
   const threshold = passThreshold ?? main.threshold
   const gates: Suite['gates'] = [{ ...main, threshold }, ...others]
   return { options, suite, dataset, target, gates, promptAlias, manifestDigest: digestOfManifest(manifest) }
+}
+
+/** A suite in a file, before its data are looked at. */
+type SuiteFile = Pick<EvalFile, 'suite' | 'loadTarget'> & Partial<EvalFile>
+
+async function loadManifest(path: string): Promise<SuiteFile> {
+  const suite = parseSuite(await readText(path, 'suite'), path)
+  return { suite, loadTarget: (deps) => loadTarget(suite, deps) }
+}
+
+/** @param other - A dataset that was asked for in place of the suite's own. */
+async function loadData(
+  { readData }: SuiteFile,
+  { name, path, dataset, scorers }: Suite,
+  other: string | undefined,
+): Promise<Dataset> {
+  if (readData && other === undefined) return checkDataset(await readData(), scorers, { name, path })
+  const from = other === undefined ? dataset : resolve(other)
+  return parseDataset(await readText(from, 'dataset'), from, scorers)
 }
 
 /** The suite with the scorers that stand in modules of their own. */

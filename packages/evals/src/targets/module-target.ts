@@ -12,10 +12,11 @@ export async function loadModuleTarget(spec: string, suitePath: string): Promise
   const named = await importNamed(spec, { fromPath: suitePath, what: 'target', usualName: 'target' })
   const { name, value: found, exports } = named
   if (!isTargetExport(found)) throw new EvalFailure('CONFIGURATION', noTarget(spec, name, exports))
-  return { open: (setup) => openModule(spec, found, setup) }
+  return { open: (setup) => openTarget(spec, found, setup) }
 }
 
-async function openModule(spec: string, found: TargetExport, setup: TargetSetup): Promise<Target> {
+/** @throws {EvalFailure} `CONFIGURATION`: a function that fails, or makes something else. */
+export async function openTarget(spec: string, found: TargetExport, setup: TargetSetup): Promise<Target> {
   if (typeof found !== 'function') return found
   let made: unknown
   try {
@@ -31,7 +32,7 @@ async function openModule(spec: string, found: TargetExport, setup: TargetSetup)
 const isTarget = (value: unknown): value is Target =>
   typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'function'
 
-const isTargetExport = (value: unknown): value is TargetExport =>
+export const isTargetExport = (value: unknown): value is TargetExport =>
   typeof value === 'function' || isTarget(value)
 
 function noTarget(spec: string, name: string, exports: Readonly<Record<string, unknown>>): string {
