@@ -38,7 +38,7 @@ export const recallAt5: ModuleScorer = ({ toolCalls, expected }) => {
   const found = retrieved(toolCalls)
   const missing = items.filter((item) => !found.some((text) => says(text, item)))
   return {
-    score: items.length === 0 ? 1 : 1 - missing.length / items.length,
+    score: items.length === 0 ? 1 : (items.length - missing.length) / items.length,
     reason: missing.length === 0 ? 'all were found' : `not found: ${missing.map(labelOf).join('; ')}`,
   }
 }
@@ -49,7 +49,7 @@ export const precisionAt5: ModuleScorer = ({ toolCalls, expected }) => {
   const found = retrieved(toolCalls)
   const beside = found.filter((text) => ![...items, ...also].some((item) => says(text, item)))
   return {
-    score: found.length === 0 ? 1 : 1 - beside.length / found.length,
+    score: found.length === 0 ? 1 : (found.length - beside.length) / found.length,
     reason:
       beside.length === 0 ? `${found.length} found, none beside the point` : `found ${beside.join('; ')}`,
   }
