@@ -8,6 +8,7 @@ import { Ajv } from 'ajv'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import { createTestCli } from '../packages/cli/src/test-io.ts'
+import { CaseSource, parseDataset } from '../packages/evals/src/dataset.ts'
 import { parseSuite } from '../packages/evals/src/suite.ts'
 import { Manifest } from '../packages/evals/src/suite-manifest.ts'
 
@@ -245,4 +246,26 @@ describe('a mistake in a dataset', () => {
     const cases = [{ id: 'a', input: 'hi', expected: { tone: 'calm', contains: ['x'] } }]
     expect(isDataset({ $schema: './dataset.schema.json', cases })).toBe(true)
   })
+})
+
+it('docs/suites.md shows a manifest and a dataset that are right', async () => {
+  const docs = readFileSync(join(root, 'docs/suites.md'), 'utf8')
+  const [manifest = '', dataset = '', target = ''] = [...docs.matchAll(/```yaml\n([\s\S]*?)```/g)].map(
+    ([, text]) => text,
+  )
+  const suite = parseSuite(manifest, 'suite.yaml')
+  expect(suite.gates).toHaveLength(2)
+  expect(isSuite(parse(manifest))).toBe(true)
+  expect(isDataset(parse(dataset))).toBe(true)
+  const { scorers } = parseSuite(write({ target: target.trimEnd() }), 'suite.yaml')
+  const csv = /```csv\n([\s\S]*?)```/.exec(docs)?.[1] ?? ''
+  const { cases } = await parseDataset(csv, 'cases.csv', scorers)
+  expect(cases).toMatchObject([
+    { expected: { contains: ['six'], length: { max_words: 80 } }, tags: ['logistics', 'short'] },
+  ])
+  await expect(parseDataset(dataset, 'cases.yaml', scorers)).resolves.toHaveProperty('cases.length', 2)
+  const rows = [...docs.matchAll(/^\| `([$\w]+)` \|/gm)].map(([, key]) => key)
+  expect(rows).toEqual(
+    expect.arrayContaining([...Object.keys(Manifest.shape), ...Object.keys(CaseSource.shape)]),
+  )
 })

@@ -56,3 +56,9 @@ it('the README shows the quick start that is run here', () => {
   const [, shown] = /```ts\n([\s\S]*?)```/.exec(readme) ?? []
   expect(shown).toBe(readFileSync(join(root, 'examples/load.ts'), 'utf8'))
 })
+
+it('docs/suites.md shows the suite in TypeScript that is run here', () => {
+  const docs = readFileSync(join(root, 'docs/suites.md'), 'utf8')
+  const shown = /## A suite in TypeScript[\s\S]*?```ts\n([\s\S]*?)```/.exec(docs)?.[1]
+  expect(shown).toBe(readFileSync(join(root, 'examples/evals/welcome.eval.ts'), 'utf8'))
+})
