@@ -191,6 +191,11 @@ describe('promptkeep promote on our server, with a policy and tokens', () => {
     })
     // Forced is no evidence: being there is none either.
     expect(await promote()).toMatchObject({ code: 2 })
+    await folder.suite('tone', cases(60, [prompt]))
+    await admin.register({ name: prompt, template: 'nothing, kindly' })
+    await admin.setAlias(prompt, 'experiment', 3)
+    const next = await promote(['--no-run'])
+    expect(next.promotion.notes).toEqual([expect.stringContaining('v2 got production by force')])
   })
 
   describe('has no evidence', () => {

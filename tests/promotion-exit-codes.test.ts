@@ -44,6 +44,7 @@ interface Place {
 
 const BOTH = ['experiment,production', 'production'] as const
 const judged = ({ evaluate }: Place) => evaluate(...BOTH)
+const FORCED = { force: true, reason: 'the start' } as const
 const yesterday = 25 * 3_600_000
 
 const PROMOTE: Row[] = [
@@ -203,6 +204,25 @@ const PROMOTE: Row[] = [
     says: /somebody else moved it/,
   },
   {
+    when: 'the prompt is made anew just before the move',
+    given: async ({ prompt, evaluate }) => {
+      await registry.setAlias(prompt, 'staging', 1)
+      await evaluate('experiment,staging', 'staging')
+    },
+    flags: ['--no-run', '--to', 'staging'],
+    effects: ({ prompt }) =>
+      moving(async (mine) => {
+        await remove('registered-models/delete', { name: prompt })
+        for (const text of ['other', 'another']) await registry.register({ name: prompt, template: text })
+        for (const alias of ['staging', 'production'])
+          await registry.setAlias(prompt, alias, 1, alias === 'production' ? FORCED : {})
+        await registry.setAlias(prompt, 'experiment', 2)
+        return mine
+      }),
+    code: 2,
+    says: /made anew meanwhile with another text, which nobody judged/,
+  },
+  {
     when: 'the policy refuses the move',
     given: async ({ prompt, evaluate }) => {
       await registry.setAlias(prompt, 'locked', 1, { force: true, reason: 'the start' })
@@ -242,18 +262,7 @@ const PROMOTE: Row[] = [
     when: 'the alias was removed to be rid of the baseline',
     given: async (place) => {
       await judged(place)
-      const answer = await ask(server.url, {
-        method: 'DELETE',
-        path: '/api/2.0/mlflow/registered-models/alias',
-        body: JSON.stringify({ name: place.prompt, alias: 'production' }),
-        headers: {
-          'content-type': 'application/json',
-          'promptkeep-force': 'true',
-          'promptkeep-reason': 'to get by',
-          ...bearer(server.tokens.admin),
-        },
-      })
-      expect(answer).toMatchObject({ status: 200 })
+      await remove('registered-models/alias', { name: place.prompt, alias: 'production' })
     },
     flags: ['--no-run'],
     code: 2,
@@ -407,6 +416,22 @@ let registry: Registry
 
 const asAdmin = () => ({ MLFLOW_TRACKING_TOKEN: server.tokens.admin })
 const asEvaluator = () => ({ MLFLOW_TRACKING_TOKEN: server.tokens.evaluator })
+
+/** By MLflow's routes, as an admin who forces it. */
+async function remove(path: string, fields: object): Promise<void> {
+  const answer = await ask(server.url, {
+    method: 'DELETE',
+    path: `/api/2.0/mlflow/${path}`,
+    body: JSON.stringify(fields),
+    headers: {
+      'content-type': 'application/json',
+      'promptkeep-force': 'true',
+      'promptkeep-reason': 'to get by',
+      ...bearer(server.tokens.admin),
+    },
+  })
+  expect(answer).toMatchObject({ status: 200 })
+}
 
 /** The move is made by another registry, or after something. */
 const moving = (by: (mine: Registry) => Promise<Registry>): Partial<Effects> => ({

@@ -1,4 +1,5 @@
 import { createRegistry } from '@promptkeep/client'
+import { createPromoteDeps } from '@promptkeep/evals'
 import { promptkeep, type Step, show } from './commands.ts'
 import { freePort } from './mlflow.ts'
 import { VERSIONS } from './prompts.ts'
@@ -93,6 +94,33 @@ export async function tell(stage: Stage, print: (text: string) => void): Promise
       : '\nWhat is left of it: the change log.\n',
   )
   print(`${out || err}`)
+  print(
+    '\nNot moved, so not in it: what was refused, and what nobody could tell. Their runs in MLflow say so.\n',
+  )
+  const verdicts = await verdictsOf(stage, env)
+  print(verdicts.map((line) => `  ${line}\n`).join(''))
   const isKept = isStock ? /forced, without evidence/ : /forced, without evidence[\s\S]*\(run [0-9a-f]{8}\)/
-  return code === 0 && isKept.test(out)
+  const isWhole = ['v2  pass', 'v3  fail', 'v4  inconclusive'].every((text) =>
+    verdicts.some((line) => line.includes(text)),
+  )
+  return code === 0 && isKept.test(out) && isWhole
+}
+
+/** A line for each run that was judged, the oldest first. */
+async function verdictsOf(
+  { trackingUri, prompt }: Stage,
+  env: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  const deps = createPromoteDeps({ trackingUri, env })
+  try {
+    const { tracking, experiment } = deps.evals
+    const { runs } = await tracking.findRuns({ experiment })
+    return [...runs].reverse().flatMap(({ id, params, tags }) => {
+      const verdict = tags['promptkeep.verdict']
+      const version = params[`prompt.${prompt}`]
+      return verdict === undefined ? [] : [`run ${id.slice(0, 8)}  ${params.suite} on ${version}  ${verdict}`]
+    })
+  } finally {
+    await deps.close()
+  }
 }

@@ -1,12 +1,11 @@
-import { hasCode, isOutage, type Registry } from '@promptkeep/client'
+import { hasCode, type Registry } from '@promptkeep/client'
 import type { Admin } from '@promptkeep/client/admin'
-import { LIMIT } from '@promptkeep/client/protocol'
 import { whyNotEarned } from './earned.ts'
 import { EvalFailure, messageOf } from './errors.ts'
 import { type JudgeDeps, judgeCandidate } from './judge-candidate.ts'
 import type { JudgedRun } from './judge-suite.ts'
 import type { LoadedSuite } from './load-suite.ts'
-import { answerSummary, concludeSuites, type Promotion } from './promotion.ts'
+import { concludeSuites, type Promotion } from './promotion.ts'
 import {
   judged,
   type Place,
@@ -16,6 +15,7 @@ import {
   requireUnchanged,
   versionOf,
 } from './promotion-place.ts'
+import { cut, reasonOf, STOCK_LIMITS, whyNotMoved } from './promotion-texts.ts'
 
 export interface PromoteOptions {
   /** The prompt. */
@@ -77,6 +77,7 @@ export async function promote(options: PromoteOptions, deps: PromoteDeps): Promi
         `${to} of ${name} is unset: there is nothing to compare with, so thresholds alone decide`,
       ]
     const place: Place = { name, from, to, candidate, baseline }
+    known.notes = [...known.notes, ...(await notesAboutBaseline(deps, place))]
     const outcome = await outcomeOf(place)
     return { ...base, ...known, ...outcome }
   } catch (error) {
@@ -160,7 +161,11 @@ export async function promote(options: PromoteOptions, deps: PromoteDeps): Promi
     try {
       const expected = baseline?.version ?? null
       const change = await deps.registry.setAlias(name, to, candidate.version, { ...said, expected })
-      return { outcome: 'promoted', exitCode: 0, change }
+      if (change.digest === undefined || change.digest === candidate.digest)
+        return { outcome: 'promoted', exitCode: 0, change }
+      // It was deleted and made anew after the last look; numbers start again then.
+      const problem = `${to} of ${name} is at v${candidate.version} now, and that was made anew meanwhile with another text, which nobody judged: promptkeep rollback ${name} --alias ${to}`
+      return { outcome: 'undecided', exitCode: 2, change, problems: [problem] }
     } catch (error) {
       if (!isExpected(error)) throw error
       const current =
@@ -236,48 +241,11 @@ async function notesAbout({ admin }: PromoteDeps): Promise<string[]> {
   return server === 'promptkeep' ? [] : [`this registry is stock MLflow ${version}: ${STOCK_LIMITS}`]
 }
 
-const STOCK_LIMITS =
-  'the alias is read, compared and written, not compared and set in one step; its history is the last move, in a tag of the prompt; nobody checks who wrote a verdict'
-
-function reasonOf(
-  given: string | undefined,
-  passed: readonly JudgedRun[],
-  baseline: number | undefined,
-): string {
-  const suites = passed.map(({ suite, answers }) =>
-    answers.length === 0 ? `${suite}: thresholds hold` : `${suite}: ${answers.map(answerSummary).join(', ')}`,
-  )
-  const runs = passed.slice(1).map(({ run }) => run)
-  const against = baseline === undefined ? 'first promotion' : `no worse than v${baseline}`
-  const parts = [
-    ...(given?.trim() ? [given.trim()] : []),
-    `${against}; ${suites.join('; ')}`,
-    ...(runs.length > 0 ? [`further runs: ${runs.join(', ')}`] : []),
-  ]
-  return cut(parts.join(' | '))
-}
-
-/** As much as a change keeps. */
-const cut = (text: string): string => {
-  const characters = [...text]
-  return characters.length <= LIMIT.message ? text : `${characters.slice(0, LIMIT.message - 1).join('')}…`
-}
-
-function whyNotMoved(
-  error: Error,
-  {
-    name,
-    to,
-    baseline,
-    current,
-  }: Pick<Place, 'name' | 'to' | 'baseline'> & { readonly current: number | null | undefined },
-): string {
-  if (current !== undefined)
-    return `${to} of ${name} is ${current === null ? 'unset' : `at v${current}`} now, and was ${baseline ? `at v${baseline.version}` : 'unset'} when the candidate was judged: somebody else moved it, and nothing was moved here`
-  if (isOutage(error))
-    return `whether ${to} of ${name} was moved is not known, for the answer did not come (${error.message}): see promptkeep history ${name}`
-  const who = hasCode(error, 'FORBIDDEN', 'UNAUTHENTICATED')
-    ? ' (the move is made with PROMPTKEEP_PROMOTER_TOKEN, else MLFLOW_TRACKING_TOKEN)'
-    : ''
-  return `nothing was moved: ${error.message}${who}`
+/** Whoever is no worse than what was forced may still be bad. */
+async function notesAboutBaseline({ admin }: PromoteDeps, { name, to, baseline }: Place): Promise<string[]> {
+  if (!baseline) return []
+  const [last] = (await admin.changes({ prompt: name, alias: to, kinds: ['alias.moved'], limit: 1 })).items
+  return last?.forced && last.to === baseline.version
+    ? [`v${baseline.version} got ${to} by force: being no worse than it may say little`]
+    : []
 }

@@ -1,14 +1,15 @@
-import { hasCode, isOutage, type Registry } from '@promptkeep/client'
+import type { Registry } from '@promptkeep/client'
 import type { Admin } from '@promptkeep/client/admin'
-import { answered, findHolders } from './aliases.ts'
+import { answered } from './aliases.ts'
 import { type Claims, createClaims } from './claim.ts'
-import { EvalFailure, messageOf } from './errors.ts'
+import { EvalFailure } from './errors.ts'
 import type { JudgedVersion } from './evidence.ts'
 import type { LoadedSuite } from './load-suite.ts'
 import { pause } from './pause.ts'
 import { DEFAULT_MAX_AGE_MS, type PromoteDeps, promote } from './promote.ts'
 import type { Promotion } from './promotion.ts'
 import { createAlarm, listen } from './watch-alarm.ts'
+import { createReader } from './watch-reader.ts'
 
 export interface WatchOptions {
   readonly suites: readonly LoadedSuite[]
@@ -79,6 +80,7 @@ export async function watch(options: WatchOptions, deps: WatchDeps): Promise<0 |
     ...{ tracking, experiment: `${experiment}-watch`, now: deps.now, signal },
     settleMs: options.claimMs,
   })
+  const { read, holders } = createReader(deps.registry, alias)
   /** By prompt. */
   const cases = new Map<string, Case>()
   const codes: (0 | 1 | 2)[] = []
@@ -152,29 +154,6 @@ export async function watch(options: WatchOptions, deps: WatchDeps): Promise<0 |
       if (isNew || (!known.isDone && known.dueAt <= deps.now())) candidates.push(here)
     }
     return candidates
-  }
-
-  /** None is no mistake here: they come. */
-  async function holders(): Promise<ReadonlyMap<string, number>> {
-    try {
-      return await findHolders(deps.registry, [alias])
-    } catch (error) {
-      if (error instanceof EvalFailure && error.code === 'CONFIGURATION' && error.cause === undefined)
-        return new Map()
-      throw error
-    }
-  }
-
-  async function read(name: string, which: string): Promise<JudgedVersion | undefined> {
-    try {
-      const { version, digest } = await deps.registry.load(name, { alias: which })
-      return { name, version, digest }
-    } catch (error) {
-      if (hasCode(error, 'ALIAS_NOT_FOUND', 'PROMPT_NOT_FOUND')) return undefined
-      throw new EvalFailure(isOutage(error) ? 'INFRASTRUCTURE' : 'CONFIGURATION', messageOf(error), {
-        cause: error,
-      })
-    }
   }
 
   async function handle(candidate: JudgedVersion): Promise<void> {
