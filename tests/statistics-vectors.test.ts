@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
+import { bettingBounds, bettingPValue } from '../packages/evals/src/statistics/betting.ts'
+import { binomialMass, binomialUpperTail } from '../packages/evals/src/statistics/binomial.ts'
 import { holm, mcnemarPValue, signFlipPValue } from '../packages/evals/src/statistics/exact.ts'
+import { exactScorePValue } from '../packages/evals/src/statistics/exact-score-test.ts'
 import { upperQuantile, upperTail } from '../packages/evals/src/statistics/normal.ts'
 import { scoreBounds, scorePValue, scoreStatistic } from '../packages/evals/src/statistics/score-test.ts'
 import { seededRandom } from '../packages/evals/src/statistics/seeded-random.ts'
@@ -22,6 +25,9 @@ interface Vectors {
   readonly sign_flip: readonly { differences: number[]; p: number }[]
   readonly sign_flip_drawn: { differences: number[]; p: number }
   readonly holm: readonly { p: number[]; adjusted: number[] }[]
+  readonly binomial: readonly { k: number; n: number; p: number; mass: number; tail: number }[]
+  readonly exact: readonly { n: number; better: number; worse: number; margin: number; p: number }[]
+  readonly betting: readonly { values: number[]; mean: number; p: number; lower: number; upper: number }[]
 }
 
 /** From SciPy and statsmodels; `tests/vectors/statistics.py` writes it. */
@@ -66,6 +72,22 @@ describe('statistics are those of SciPy, statsmodels and the papers, to 1e-9', (
       expect(Math.abs(found - p)).toBeLessThan(4 * error)
       expect(signFlipPValue(differences, seededRandom(seed))).toBe(found)
     }
+  })
+
+  it.each(vectors.binomial)('binomial distribution: $k of $n at $p', ({ k, n, p, mass, tail }) => {
+    near(binomialMass(k, n, p), mass)
+    near(binomialUpperTail(k, n, p), tail)
+  })
+
+  it.each(vectors.exact)('exact score test, $better up and $worse down of $n, at $margin', (row) =>
+    near(exactScorePValue(row, row.margin), row.p),
+  )
+
+  it.each(vectors.betting)('bets on $values.length values', ({ values, mean, p, lower, upper }) => {
+    near(bettingPValue(values, mean), p)
+    const found = bettingBounds(values)
+    near(found.lower, lower)
+    near(found.upper, upper)
   })
 
   it.each(vectors.holm)('Holm of $p', ({ p, adjusted }) => {

@@ -11,7 +11,7 @@ import random
 
 import mpmath as mp
 import numpy as np
-from scipy import stats
+from scipy import optimize, special, stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -101,8 +101,67 @@ for size in (1, 2, 3, 6):
     values = [round(random.random() ** 3, 4) for _ in range(size)]
     holm_rows.append({"p": values, "adjusted": [float(x) for x in multipletests(values, method="holm")[1]]})
 
+binomial_rows = [
+    {"k": k, "n": n, "p": p, "mass": float(stats.binom.pmf(k, n, p)), "tail": float(stats.binom.sf(k - 1, n, p))}
+    for k, n, p in [
+        (0, 10, 0.3), (1, 1, 0.5), (3, 29, 0.1), (29, 29, 0.9), (55, 60, 0.9), (2, 200, 0.1), (40, 200, 0.1), (20, 200, 0.1),
+        (500, 1000, 0.5), (600, 1000, 0.5), (5, 1000, 0.001), (9, 20, 1e-6),
+    ]
+]
+
+
+def chance(n, margin, z, better):
+    """That the score statistic is z or more when pairs get better, and worse by `margin` more often: every outcome, one by one."""
+    worse = better + margin
+    same = max(0.0, 1 - better - worse)
+    better = 1 - worse - same  # sums to 1 also where rounding would not let it
+    b, w = np.array(REACHED[n, margin, z]).T
+    logs = special.xlogy(b, max(0.0, better)) + special.xlogy(w, worse) + special.xlogy(n - b - w, same)
+    ways = special.gammaln(n + 1) - special.gammaln(b + 1) - special.gammaln(w + 1) - special.gammaln(n - b - w + 1)
+    return float(np.exp(ways + logs).sum())
+
+
+def exact(n, better, worse, margin):
+    """The largest of these chances, by the best of a fine grid, searched on from there."""
+    z = float(score(n, better, worse, -margin))
+    REACHED[n, margin, z] = [
+        (b, w) for w in range(n + 1) for b in range(n + 1 - w) if float(score(n, b, w, -margin)) >= z - 1e-9
+    ]
+    f = lambda q: chance(n, margin, z, q)
+    grid = np.linspace(0, (1 - margin) / 2, 401)
+    at = [f(q) for q in grid]
+    i = int(np.argmax(at))
+    found = optimize.minimize_scalar(
+        lambda q: -f(q), bounds=(grid[max(0, i - 1)], grid[min(400, i + 1)]), method="bounded", options={"xatol": 1e-10}
+    )
+    return max(at[i], -found.fun, float(stats.norm.sf(z)))
+
+
+REACHED = {}
+exact_rows = [
+    {"n": n, "better": b, "worse": w, "margin": margin, "p": float(exact(n, b, w, margin))}
+    for n, b, w, margin in [(8, 0, 1, 0.2), (15, 1, 1, 0.2), (20, 3, 2, 0.1), (29, 0, 0, 0.1), (30, 0, 1, 0.1), (30, 12, 9, 0.1)]
+]
+
+BETS = [(1, 0.75)] + [(boldness, 0.05) for boldness in (0.6, 0.35, 0.2, 0.1, 0.05)]
+
+
+def stake(values, mean):
+    x = np.asarray(values)
+    return sum(share * np.prod(1 - b + b * (1 + x) / (1 + mean)) for b, share in BETS)
+
+
+betting_rows = []
+for values in ([0.0] * 31, [0.0] * 30, [0.2, -0.1, 0, 0.4, 0.05] * 6, [0.5, -0.5] * 20, [-1.0] + [0.0] * 60):
+    lower = optimize.brentq(lambda m: stake(values, m) - 20, -1 + 1e-9, 1, xtol=1e-14)
+    upper = -optimize.brentq(lambda m: stake([-x for x in values], m) - 20, -1 + 1e-9, 1, xtol=1e-14)
+    betting_rows.append({
+        "values": values, "mean": -0.1, "p": float(min(1, 1 / stake(values, -0.1))), "lower": lower, "upper": upper,
+    })
+
 print(json.dumps({
     "made": "scipy " + __import__("scipy").__version__ + ", statsmodels " + __import__("statsmodels").__version__,
     "normal": normal_rows, "quantiles": quantile_rows, "score": score_rows, "mcnemar": mcnemar_rows,
     "sign_flip": sign_rows, "sign_flip_drawn": {"differences": many, "p": float(drawn.pvalue)}, "holm": holm_rows,
+    "binomial": binomial_rows, "exact": exact_rows, "betting": betting_rows,
 }, indent=1))
