@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { refuse } from '@promptkeep/client/protocol'
 import {
@@ -9,6 +8,7 @@ import {
   EvalFailure,
   type EvalOptions,
   type EvalReport,
+  findSuiteFiles,
   type LoadedSuite,
   loadSuite,
   mergeShards,
@@ -78,7 +78,7 @@ export const evalCommand = (io: Io): Command =>
     'eval evals/tone.yaml --trials 8 --junit results.xml',
     'eval --all --shard 1/3',
   )
-    .argument('[suite...]', 'suite manifests, or folders of them (default: ./evals)')
+    .argument('[suite...]', 'files of suites, or folders of them (default: ./evals)')
     .option('--all', `run every suite of ./${SUITES}, as without a name`)
     .option('--dataset <file>', 'run the suites on this dataset instead of their own')
     .option('--model <name>', "use this model for the target (default: the target's own)")
@@ -117,7 +117,7 @@ export const evalCommand = (io: Io): Command =>
     )
     .action(async (named: string[], flags: Flags) => {
       checkFlags(named, flags)
-      const paths = await findSuites(named.length > 0 ? named : [SUITES], io.cwd)
+      const paths = await findSuiteFiles(named.length > 0 ? named : [SUITES], io.cwd)
       const suites = await loadAll(paths, optionsOf(flags, io.cwd))
       if (flags.dryRun) return sayChecked(io, flags, suites)
       checkJudges(suites, flags)
@@ -231,25 +231,6 @@ const optionsOf = (flags: Flags, cwd: string): Omit<EvalOptions, 'suite'> => ({
   retries: flags.retries,
   timeoutSeconds: flags.timeout,
 })
-
-/** Files as they are named; of a folder every `.yaml` and `.yml` directly in it, by name. */
-async function findSuites(paths: readonly string[], cwd: string): Promise<string[]> {
-  const found: string[] = []
-  for (const path of paths) {
-    const full = resolve(cwd, path)
-    const entry = await stat(full).catch(() => undefined)
-    if (!entry)
-      throw new CliError(`there is no suite ${path}`, { hint: 'Name a suite, or a folder of suites.' })
-    if (!entry.isDirectory()) {
-      found.push(full)
-      continue
-    }
-    const names = (await readdir(full)).filter((name) => /\.ya?ml$/.test(name)).sort()
-    if (names.length === 0) throw new CliError(`the folder ${path} holds no suites (.yaml files)`)
-    found.push(...names.map((name) => join(full, name)))
-  }
-  return found
-}
 
 /** All of them are checked before the first one runs: a slip in the last should not show after an hour. */
 async function loadAll(
