@@ -121,8 +121,8 @@ describe('a dataset in CSV', () => {
     },
     {
       rule: 'a quote that is not closed',
-      text: 'id,input\na,"b\nc\n',
-      error: /two\.csv:\d: a quoted cell is not closed/,
+      text: 'id,input\na,"b\nb"\n\nc,"d\ne,f\n',
+      error: 'two.csv:5: a quoted cell of the row that begins here is not closed',
     },
     {
       rule: 'text after a quote',

@@ -1,4 +1,4 @@
-import { CsvError, type Info, parse } from 'csv-parse/sync'
+import { CsvError, parse } from 'csv-parse/sync'
 import { messageOf, SourceError, type SourceProblem } from './errors.ts'
 import type { SourceFile } from './source-file.ts'
 
@@ -58,44 +58,62 @@ export function parseCsv(text: string, path: string): SourceFile {
 }
 
 function readRows(text: string, path: string): Row[] {
+  const source = text.replace(/\r\n?/g, '\n')
+  const rows: Row[] = []
+  let read = 0
   try {
-    const records: unknown[] = parse(text.replace(/\r\n?/g, '\n'), {
-      info: true,
+    parse(source, {
       record_delimiter: '\n',
       relax_column_count: true,
       skip_empty_lines: true,
+      on_record(record: readonly string[], { lines }) {
+        rows.push(rowOf(record, lines))
+        read = lines
+      },
     })
-    return (records as Parsed[]).map(({ record, info }) => {
-      const breaks = record.map((cell) => cell.split('\n').length - 1)
-      const lines = breaks.map((_, i) => info.lines - sum(breaks.slice(i)))
-      return { cells: record, lines }
-    })
+    return rows
   } catch (error) {
-    throw new SourceError(path, [syntaxProblem(error)])
+    throw new SourceError(path, [syntaxProblem(error, nextRow(source, read))])
   }
+}
+
+/** @param end - The line that the row ends at. */
+function rowOf(cells: readonly string[], end: number): Row {
+  const breaks = cells.map((cell) => cell.split('\n').length - 1)
+  return { cells, lines: breaks.map((_, i) => end - sum(breaks.slice(i))) }
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0)
 
-/** What the library makes of a row with `info`, which its types do not say. */
-interface Parsed {
-  readonly record: readonly string[]
-  readonly info: Info
+/** The line of the first row after `read` lines. */
+function nextRow(source: string, read: number): number {
+  const rest = source.split('\n').slice(read)
+  return (
+    read +
+    1 +
+    Math.max(
+      0,
+      rest.findIndex((line) => line !== ''),
+    )
+  )
 }
 
 /** The library's code -> what a person can do about it. */
 const SYNTAX: Readonly<Record<string, string>> = {
-  CSV_QUOTE_NOT_CLOSED: 'a quoted cell is not closed before the file ends',
+  CSV_QUOTE_NOT_CLOSED: 'a quoted cell of the row that begins here is not closed before the file ends',
   CSV_INVALID_CLOSING_QUOTE:
     'text after the closing quote of a cell; a quote inside of a cell is written twice',
   INVALID_OPENING_QUOTE:
     'a quote inside of a cell that is not quoted: quote the cell, and write the quote twice',
 }
 
-function syntaxProblem(error: unknown): SourceProblem {
-  const line = error instanceof CsvError && typeof error.lines === 'number' ? error.lines : 1
-  const known = error instanceof CsvError ? SYNTAX[error.code] : undefined
-  return { line, message: known ?? `not CSV: ${messageOf(error)}` }
+/** @param row - Where the row begins that could not be read. */
+function syntaxProblem(error: unknown, row: number): SourceProblem {
+  if (!(error instanceof CsvError)) return { line: row, message: `not CSV: ${messageOf(error)}` }
+  const known = SYNTAX[error.code]
+  const isOpen = error.code === 'CSV_QUOTE_NOT_CLOSED'
+  const line = !isOpen && typeof error.lines === 'number' ? error.lines : row
+  return { line, message: known ?? `not CSV: ${error.message}` }
 }
 
 function readColumns({ cells, lines }: Row, path: string): Column[] {
