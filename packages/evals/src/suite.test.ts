@@ -33,6 +33,12 @@ describe('a suite', () => {
     ])
   })
 
+  it('says of a list that it looks like a dataset', () => {
+    expect(() => parseSuite('- id: a\n  input: b\n', 'evals/cases.yaml')).toThrow(
+      /^evals\/cases\.yaml:1: a suite has name, dataset, target and scorers, and this is a list: a dataset\?/,
+    )
+  })
+
   it('may be decided by one scorer', () => {
     const suite = parseSuite(`${GOOD}metric: score.filler\ndirection: higher\n`, 'tone.yaml')
     expect(suite.gates[0].metric).toBe('score.filler')

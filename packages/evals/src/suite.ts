@@ -63,6 +63,14 @@ export interface Prices {
  */
 export function parseSuite(text: string, path: string): Suite {
   const source = parseSource(text, path)
+  if (Array.isArray(source.value))
+    refuse(source, [
+      {
+        path: [],
+        message:
+          'a suite has name, dataset, target and scorers, and this is a list: a dataset? It belongs in a folder of its own, such as datasets/',
+      },
+    ])
   const manifest = readAs(source, Manifest)
   const { target, prices } = manifest
   return {
