@@ -64,6 +64,7 @@ describe('the three outcomes', () => {
     { what: 'a few of 10 got better', pairs: counted(10, 3, 0), outcome: 'inconclusive' },
     { what: 'graded, as many up as down, and far', pairs: graded(40, 0.5, -0.5), outcome: 'inconclusive' },
     { what: 'the margin itself, in 60', pairs: counted(60, 0, 6), outcome: 'fail' },
+    { what: 'the margin itself, and perhaps not worse', pairs: counted(30, 3, 6), outcome: 'fail' },
     { what: 'surely worse, though by less than the margin', pairs: counted(200, 0, 14), outcome: 'fail' },
     { what: 'surely worse, of fewer than the minimum', pairs: counted(12, 0, 8), outcome: 'fail' },
     { what: 'graded, all worse', pairs: graded(60, -0.3), outcome: 'fail' },
@@ -87,6 +88,13 @@ describe('the three outcomes', () => {
       }),
       QUICK,
     ))
+
+  it('what the normal distribution would let pass is held to the exact test, and so is its bound', () => {
+    const { outcome, pValue, lower } = ask(counted(44, 0, 1))
+    expect(outcome).toBe('inconclusive')
+    expect(pValue).toBeCloseTo(0.9 ** 44 + 44 * 0.1 * 0.9 ** 43, 9) // 0.0571
+    expect(lower).toBeLessThanOrEqual(-0.1)
+  })
 
   it.each([0, 1, -0.1, Number.NaN])('a margin of %s is refused', (margin) =>
     expect(() => ask(counted(3, 0, 0), { margin })).toThrow(/margin/),
@@ -156,6 +164,13 @@ describe('how many it takes', () => {
     expect(ask(cases(6), { estimand: 'these-cases' }).outcome).toBe('pass')
     expect(ask(cases(5), { estimand: 'these-cases' }).outcome).toBe('inconclusive')
   })
+
+  it('however good a few are, the least number is asked for', () =>
+    expect(ask(graded(5, 0.4))).toMatchObject({
+      outcome: 'inconclusive',
+      minimum: 31,
+      needed: { cases: 26 },
+    }))
 
   it('no number is named where none would do', () => {
     const { needed, reason } = ask(counted(20, 0, 2))
@@ -297,6 +312,11 @@ describe('what does not matter, and what does', () => {
     const answer = ask(uneven, { estimand: 'these-cases' })
     expect(answer.n).toBe(3)
     expect(answer.difference).toBeCloseTo(4 / 6 - 1, 12)
+    // The first three of each went well.
+    const late = Array.from({ length: 12 }, (_, i) => ({
+      ...{ id: `${i}`, candidate: [1, 1, 1, 0, 0, 0], baseline: [1, 1, 1] },
+    }))
+    expect(ask(late, { estimand: 'these-cases' })).toMatchObject({ n: 36, outcome: 'fail' })
   })
 })
 

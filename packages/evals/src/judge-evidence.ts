@@ -7,6 +7,8 @@ import { points, signed } from './words.ts'
 
 /** Chance of a promotion that was not earned, at most. */
 const LEVEL = 0.05
+/** 0.8 − 0.9 is −0.1, whatever its last digit says. */
+const NOTHING = 1e-9
 
 /** What a test says of a gate. */
 export type Judged = Pick<
@@ -39,7 +41,7 @@ export function judgeEvidence({ margin, estimand }: GateQuestion, evidence: Evid
       outcome: 'fail',
       reason: `${signed(difference)} (at most ${signed(bounds.upper)}): worse ${about}`,
     }
-  if (n >= minimum && difference <= -margin)
+  if (n >= minimum && difference <= -margin + NOTHING)
     return {
       ...judged,
       outcome: 'fail',
