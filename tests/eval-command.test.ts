@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRegistry, type Registry } from '@promptkeep/client'
@@ -186,6 +186,36 @@ describe('promptkeep eval on our server', () => {
       expect(code).toBe(2)
       expect(err).toContain('no suite used weather v1, which has alias experiment: it was not judged\n')
     })
+  })
+
+  it('is exit 2 when a report cannot be written, and the runs are logged all the same', async () => {
+    await writeFile(join(cwd, 'taken'), '')
+    const { code, out, err } = await run(['evals/content.yaml', '--html', 'taken/report.html'])
+    expect({ code, err }).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--html: taken/report.html cannot be written: '),
+    })
+    expect(out).toContain('content: PASSED')
+  })
+
+  it('writes reports into folders that it makes', async () => {
+    const { code } = await run([
+      ...['evals/content.yaml', '--junit', 'out/j.xml', '--markdown', 'out/s.md', '--html', 'out/r.html'],
+    ])
+    expect(code).toBe(0)
+    const read = (name: string) => readFile(join(cwd, 'out', name), 'utf8')
+    expect(await read('j.xml')).toContain('<testsuite name="content" tests="3" failures="0"')
+    expect(await read('s.md')).toMatch(/^## Evals: ✅ passed\n/)
+    expect(await read('r.html')).toContain('<h2 id="suite-0">content ')
+  })
+
+  it('is exit 2 where it cannot keep a journal', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'promptkeep-eval-'))
+    onTestFinished(() => rm(elsewhere, { recursive: true, force: true }))
+    await writeFile(join(elsewhere, '.promptkeep'), 'a file where the folder should be')
+    const { code, err } = await run([join(cwd, 'evals/content.yaml')], { cwd: elsewhere })
+    expect(code).toBe(2)
+    expect(err).toMatch(/content: the run's journal \S*content\.\w+\.jsonl cannot be written: /)
   })
 
   it('ends at a signal, and leaves a run that says so', async () => {

@@ -89,6 +89,42 @@ describe('eval refuses', () => {
       args: ['--dataset', 'none.yaml'],
       want: 'none.yaml cannot be read',
     },
+    ...[
+      { flag: '--trials', given: '0', want: 'a whole number from 1 to 100' },
+      { flag: '--concurrency', given: '65', want: 'a whole number from 1 to 64' },
+      { flag: '--retries', given: '-1', want: 'a whole number from 0 to 10' },
+      { flag: '--timeout', given: '0', want: 'a number of seconds above 0, and 3600 at most' },
+      { flag: '--shard', given: '4/3', want: 'i/n with 1 ≤ i ≤ n ≤ 1000, such as 2/5' },
+    ].map(({ flag, given, want }) => ({
+      rule: `${flag} ${given}`,
+      args: [`${flag}=${given}`],
+      want: `${flag} must be ${want}`,
+    })),
+    {
+      rule: '--all beside names',
+      args: ['--all', 'evals/tone.yaml'],
+      want: '--all runs every suite of ./evals: name suites, or give --all',
+    },
+    ...['--resume', '--dry-run', '--shard=1/2'].map((flag) => ({
+      rule: `--merge with ${flag}`,
+      args: ['evals', flag, '--merge', 'evals'],
+      want: `--merge runs no case: it cannot be given with ${flag.split('=')[0]}`,
+    })),
+    {
+      rule: 'shards that are not there',
+      args: ['evals', '--merge', 'nowhere'],
+      want: 'there is no file or folder nowhere',
+    },
+    {
+      rule: 'a folder without shards',
+      args: ['evals', '--merge', 'evals'],
+      want: 'the folder evals holds no journals of eval runs',
+    },
+    {
+      rule: 'what is no journal',
+      args: ['evals', '--merge', 'evals/tone.yaml'],
+      want: 'tone.yaml is no journal of an eval run',
+    },
     {
       rule: 'an alias that no prompt has',
       args: ['--prompt-alias', 'canary'],
@@ -98,6 +134,18 @@ describe('eval refuses', () => {
     const { code, out, err } = await cli.run('eval', ...args)
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(err).toContain(want)
+  })
+
+  it('a suite with a judge when none is named, before any other suite runs', async () => {
+    await write('evals/judged.yaml', {
+      ...SUITE,
+      name: 'judged',
+      scorers: ['contains', { judge: { rubric: 'Is it kind?' } }],
+    })
+    const { code, out, err } = await cli.run('eval')
+    expect({ code, out, calls: cli.transport.calls }).toEqual({ code: 2, out: '', calls: [] })
+    expect(err).toContain('judged has a scorer that asks a judge: name its model with --judge-model')
+    expect(err).toContain('Nothing was run.')
   })
 
   it('to run without a registry', async () => {
