@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createRegistry, type Registry } from '@promptkeep/client'
@@ -120,6 +121,10 @@ describe.each([
         'prompt.memory': 'v1',
         'prompt_digest.memory': memory.digest,
         'prompt_alias.memory': 'production',
+        manifest_digest: createHash('sha256')
+          .update(await readFile(join(folder, 'routing.yaml')))
+          .digest('hex'),
+        seed: expect.stringMatching(/^\d+$/),
       })
       expect(JSON.parse(String(tags['mlflow.linkedPrompts']))).toEqual([
         { name: 'base', version: '1' },
