@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -110,7 +110,9 @@ describe('promptkeep eval', { timeout: 120_000 }, () => {
     expect(asked.length).toBe(3 + COUNT)
   })
 
-  it('keeps what it knows out of a repository', async () => {
-    expect(await readFile(join(cwd, '.promptkeep', 'evals', '.gitignore'), 'utf8')).toBe('*\n')
+  it("keeps what it knows out of a repository, and out of others' sight", async () => {
+    const folder = join(cwd, '.promptkeep', 'evals')
+    expect(await readFile(join(folder, '.gitignore'), 'utf8')).toBe('*\n')
+    expect((await stat(folder)).mode & 0o777).toBe(0o700)
   })
 })

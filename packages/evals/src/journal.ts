@@ -60,7 +60,8 @@ const stemOf = ({ suite, shard }: Pick<JournalHeader, 'suite' | 'shard'>): strin
 export async function startJournal(folder: string, header: JournalHeader): Promise<JournalWriter> {
   const path = join(folder, `${stemOf(header)}.${header.run.id.slice(0, 12)}${SUFFIX}`)
   const file = await written(path, async () => {
-    await mkdir(folder, { recursive: true })
+    // Answers may tell what is nobody else's business.
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     // A folder of a tool, which nobody means to commit.
     await writeFile(join(folder, '.gitignore'), '*\n')
     return open(path, 'w')

@@ -107,6 +107,7 @@ async function read(path: string): Promise<Entry | undefined> {
 async function write(folder: string, path: string, entry: Entry): Promise<void> {
   const half = `${path}.${randomUUID()}`
   try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
     await mkdir(dirname(path), { recursive: true })
     await writeFile(join(folder, '.gitignore'), '*\n')
     await writeFile(half, JSON.stringify(entry))
